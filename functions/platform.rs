@@ -1,0 +1,132 @@
+//! The outside world as a handler sees it, and nothing more. Each host implements [`Platform`] once.
+
+use calls::id::CallId;
+use calls::settings::Settings;
+use calls::time::Time;
+use calls::voice::StartOrder;
+
+/// What the outside world did not do. The cause is for the log; no caller sees it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault(pub String);
+
+/// An HTTP request that did not come back with an answer.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SendError {
+    /// Certainly nothing reached the other side (name not found, connection refused, host not allowed).
+    NotSent(String),
+    /// It may have been received and acted on (timeout, connection lost after sending). When in doubt, this.
+    Unclear(String),
+}
+
+/// What [`Platform::open_call`] found.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Opened {
+    /// The record is now stored under this id and had not been before.
+    Created,
+    /// A call of this id exists, or is being created by another request; nothing was changed.
+    Exists,
+}
+
+/// All that is stored of one call.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Facts {
+    /// The record it was opened with.
+    pub record: String,
+    /// Its events: name and stored text, in no particular order.
+    pub events: Vec<(String, String)>,
+}
+
+/// The right to have one call live, until `until` at the latest.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Lease {
+    pub call: CallId,
+    pub until: Time,
+}
+
+/// Calls to wake, and how far the index was read to find them (the host's own mark).
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Due {
+    pub calls: Vec<CallId>,
+    pub mark: u64,
+}
+
+/// The world outside the handlers: a clock, randomness, storage, the network, and whoever starts voice containers.
+///
+/// Every stored value is JSON text. A method that returns `Ok` has done its work durably; one that returns
+/// [`Fault`] may or may not have, and can be called again with the same arguments.
+#[expect(
+    async_fn_in_trait,
+    reason = "hosts are single-threaded and name their own futures; nothing needs Send"
+)]
+pub trait Platform {
+    fn settings(&self) -> &Settings;
+    fn now(&self) -> Time;
+    fn random(&self) -> [u8; 16];
+    /// Writes one line to the host's log. The line is JSON and holds no personal data.
+    fn log(&self, line: &str);
+
+    // Configuration: organizations, keys, agents. Rarely written; on Workers a read may be a minute old.
+
+    async fn get(&self, key: &str) -> Result<Option<String>, Fault>;
+    async fn put(&self, key: &str, value: &str) -> Result<(), Fault>;
+    async fn delete(&self, key: &str) -> Result<(), Fault>;
+    /// All keys that begin with `prefix`, sorted. May scan the whole store: only for the administrator.
+    async fn keys(&self, prefix: &str) -> Result<Vec<String>, Fault>;
+
+    // One call's facts: read by call id from anywhere right after they were written.
+
+    /// Stores `record` as the call's record unless the call exists. Of any number of simultaneous
+    /// attempts for one id, exactly one gets [`Opened::Created`]. Also arms the first deadline.
+    async fn open_call(&self, call: CallId, record: &str, wake_at: Time) -> Result<Opened, Fault>;
+    /// Stores each event under its own name, unless one of that name is there already (the first stays),
+    /// and returns all the call's facts; `None` if there is no such call.
+    ///
+    /// Names are a closed list, `calls::event::NAMES`, and the numbered series `line-0`, `line-1`, ….
+    async fn add_events(
+        &self,
+        call: CallId,
+        events: &[(String, String)],
+    ) -> Result<Option<Facts>, Fault>;
+    /// `None` if there is no such call.
+    async fn read_call(&self, call: CallId) -> Result<Option<Facts>, Fault>;
+    /// Has `wake` called for this call at `at` or soon after. An earlier wake-up already asked for stays.
+    async fn wake_at(&self, call: CallId, at: Time) -> Result<(), Fault>;
+
+    /// Calls whose wake-up time has come, at most `most`, for the sweep that drives hosts without alarms.
+    /// On Workers the call's own alarm does this and nothing is ever due here.
+    async fn due(&self, most: usize) -> Result<Due, Fault>;
+    /// Tells that every call of `due` was woken or asked for another wake-up.
+    async fn swept(&self, due: &Due) -> Result<(), Fault>;
+
+    // Seats.
+
+    /// Takes a seat of `organization`, or renews the call's own: true if at most `seats` unexpired leases are then held.
+    async fn take_seat(&self, organization: &str, lease: Lease, seats: u32) -> Result<bool, Fault>;
+    /// Frees the call's seat; does nothing if it holds none.
+    async fn free_seat(&self, organization: &str, call: CallId) -> Result<(), Fault>;
+    /// How many unexpired leases are held.
+    async fn seats_taken(&self, organization: &str) -> Result<u32, Fault>;
+
+    // The network.
+
+    /// Sends one request and reads the whole answer, up to 1 MiB. Follows no redirect, retries nothing.
+    async fn send(
+        &self,
+        request: http::Request<Vec<u8>>,
+        timeout_ms: u64,
+    ) -> Result<http::Response<Vec<u8>>, SendError>;
+
+    // The voice container: one for each call.
+
+    /// Has a container started for the call and the order brought to it. Returns once that is under way;
+    /// what becomes of it arrives as events. Doing it twice starts nothing twice.
+    async fn start_audio(&self, call: CallId, order: &StartOrder) -> Result<(), Fault>;
+    /// Stops the call's container; does nothing if none runs.
+    async fn stop_audio(&self, call: CallId) -> Result<(), Fault>;
+}
+
+impl From<Fault> for String {
+    fn from(fault: Fault) -> String {
+        fault.0
+    }
+}

@@ -1,0 +1,18 @@
+//! What a call is. One word per idea, whatever the five APIs call it:
+//!
+//! - **agent**: who talks (workflow, bot, assistant)
+//! - **organization**: whose agent, key and numbers these are
+//! - **call**: one phone call (workflow run, session, outbound call)
+//! - **variables**: what a program tells the agent about this call
+//! - **caller**: the number called from; **contact**: the person called
+//! - **telephony configuration**: one Twilio account of an organization
+//! - **event**: one fact about a call; **seat**: the right to have one call live
+//! - **problem**: a request that fails; **dialect**: one vendor's API
+//!
+//! Nothing here waits, reads a clock or names a platform.
+
+pub mod id;
+pub mod secret;
+pub mod settings;
+pub mod time;
+pub mod voice;

@@ -1,0 +1,230 @@
+//! The hand-off of audio: what the gateway, the launcher and the voice container say to each other.
+//! Both sides import this file.
+//!
+//! ```text
+//! gateway ──POST /v1/sessions──▶ launcher ──starts──▶ container       (Spin, or Workers with LAUNCHER_URL)
+//! gateway ──starts───────────────────────────────────▶ container       (Workers: the call's Durable Object)
+//!         ──POST /calls (StartOrder)─────────────────▶ container :8080
+//! Twilio  ──WebSocket /media/{token}──▶ launcher or Durable Object ──GET /calls/{id}/stream──▶ container
+//! container ──POST report.url (Report)──▶ gateway, until it answers 2xx
+//! gateway ──DELETE /calls/{id}──▶ container
+//! ```
+//!
+//! One container, one call: a second `POST /calls` for the same call answers 200, for another 409.
+
+use crate::secret;
+use crate::time::Time;
+use serde::{Deserialize, Serialize};
+
+/// The port the voice container listens on.
+pub const PORT: u16 = 8080;
+
+/// Header that carries [`sign_launcher`]'s or [`Report::sign`]'s signature.
+pub const SIGNATURE_HEADER: &str = "x-ringdown-signature";
+
+/// Header that carries the unix seconds a launcher message was signed at.
+pub const TIMESTAMP_HEADER: &str = "x-ringdown-timestamp";
+
+/// How far a signed launcher message's timestamp may be from now, in seconds.
+pub const TOLERANCE_S: u64 = 300;
+
+/// Body of `POST /calls`: everything the container needs for one call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StartOrder {
+    /// Form of this message; 1.
+    pub version: u32,
+    /// The call's id (a UUID).
+    pub call: String,
+    /// Who talks: `offline` speaks the script with a built-in voice and needs no key.
+    pub engine: String,
+    /// The fixed line spoken before the greeting, by code and not by a model.
+    pub disclosure: Option<String>,
+    /// First words after the answer, rendered.
+    pub greeting: String,
+    /// What the agent is told to be, rendered.
+    pub prompt: String,
+    /// What this one call is about, rendered.
+    pub agenda: Option<String>,
+    /// The offline engine's answers, one per turn of the caller; after the last it says `goodbye`.
+    pub script: Vec<String>,
+    /// Last words before the agent hangs up.
+    pub goodbye: String,
+    /// What the agent says when a DTMF key is pressed, by key (`"1"`, `"#"`); `hangup` as text ends the call.
+    pub keys: std::collections::BTreeMap<String, String>,
+    pub limits: Limits,
+    pub report: ReportTo,
+}
+
+/// When the container ends a call by itself.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Limits {
+    /// Longest call, in seconds from the first media.
+    pub call_s: u64,
+    /// Longest silence of both sides, in seconds.
+    pub silence_s: u64,
+    /// How long an idle container waits for its media socket before it gives up, in seconds.
+    pub connect_s: u64,
+}
+
+/// Where the container reports, and the key it signs with.
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct ReportTo {
+    pub url: String,
+    pub key: String,
+}
+
+impl std::fmt::Debug for ReportTo {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("ReportTo(…)")
+    }
+}
+
+/// Body of a report: what happened since the last one that was acknowledged. Sending one twice changes nothing.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Report {
+    pub version: u32,
+    pub call: String,
+    pub events: Vec<VoiceEvent>,
+}
+
+/// One fact the voice container (or, for [`VoiceEvent::Lost`], whoever watches it) knows.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "event", rename_all = "snake_case")]
+pub enum VoiceEvent {
+    /// The container has the order and waits for media.
+    Ready { at: Time },
+    /// The media socket opened and Twilio's `start` arrived.
+    MediaStarted { at: Time, call_sid: String },
+    /// The first agent audio was sent.
+    FirstAudio { at: Time },
+    /// A finished line of either side. `index` counts from 0 over both sides.
+    Line { index: u32, line: Line },
+    /// The conversation is over, in order. The whole transcript comes along.
+    Ended {
+        at: Time,
+        by: EndedBy,
+        reason: String,
+        transcript: Vec<Line>,
+    },
+    /// The container stopped, or its media socket broke, without an orderly end.
+    Lost { at: Time, cause: String },
+}
+
+/// Something one side said, or did: `[dtmf 1]`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Line {
+    pub speaker: Speaker,
+    pub text: String,
+    /// When the line began.
+    pub at: Time,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Speaker {
+    Agent,
+    Contact,
+}
+
+/// Who ended the conversation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum EndedBy {
+    /// The agent said goodbye.
+    Agent,
+    /// The person called hung up.
+    Contact,
+    /// The longest call or the longest silence was reached.
+    Timeout,
+    /// The gateway told the container to stop.
+    Gateway,
+    /// Something broke.
+    Error,
+}
+
+/// Body of `POST /v1/sessions` to the launcher. Answered 201 with [`Session`], also when repeated.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct StartSession {
+    pub order: StartOrder,
+}
+
+/// The launcher's answer: the container is being started; media for the call may come at `media_url`.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Session {
+    pub call: String,
+}
+
+/// Signature over a report's exact bytes, with the order's report key.
+pub fn sign_report(key: &str, body: &[u8]) -> String {
+    secret::sign(key.as_bytes(), body)
+}
+
+/// Signature of a message between gateway and launcher (either way):
+/// over `{timestamp}.{method}.{path}.` and the body's bytes.
+pub fn sign_launcher(key: &str, timestamp: u64, method: &str, path: &str, body: &[u8]) -> String {
+    secret::sign(
+        key.as_bytes(),
+        &launcher_message(timestamp, method, path, body),
+    )
+}
+
+/// Whether a launcher message was signed with `key` no longer than [`TOLERANCE_S`] from `now`.
+pub fn launcher_signed(
+    key: &str,
+    now: Time,
+    timestamp: &str,
+    signature: &str,
+    (method, path, body): (&str, &str, &[u8]),
+) -> bool {
+    let Ok(at) = timestamp.parse::<u64>() else {
+        return false;
+    };
+    now.unix_s().abs_diff(at) <= TOLERANCE_S
+        && secret::signed(
+            key.as_bytes(),
+            &launcher_message(at, method, path, body),
+            signature,
+        )
+}
+
+fn launcher_message(timestamp: u64, method: &str, path: &str, body: &[u8]) -> Vec<u8> {
+    let mut message = format!("{timestamp}.{method}.{path}.").into_bytes();
+    message.extend_from_slice(body);
+    message
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn launcher_messages_expire() {
+        let at = Time(1_700_000_000_000);
+        let message = ("POST", "/v1/sessions", b"{}".as_slice());
+        let signature = sign_launcher("key", at.unix_s(), message.0, message.1, message.2);
+        let stamp = at.unix_s().to_string();
+        assert!(launcher_signed("key", at, &stamp, &signature, message));
+        assert!(launcher_signed(
+            "key",
+            at.plus_s(300),
+            &stamp,
+            &signature,
+            message
+        ));
+        assert!(!launcher_signed(
+            "key",
+            at.plus_s(301),
+            &stamp,
+            &signature,
+            message
+        ));
+        assert!(!launcher_signed(
+            "key",
+            at,
+            &stamp,
+            &signature,
+            ("DELETE", message.1, message.2)
+        ));
+        assert!(!launcher_signed("other", at, &stamp, &signature, message));
+    }
+}
