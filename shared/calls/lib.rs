@@ -11,8 +11,16 @@
 //!
 //! Nothing here waits, reads a clock or names a platform.
 
+pub mod call;
+pub mod config;
+pub mod event;
 pub mod id;
+pub mod media;
+pub mod record;
+pub mod seal;
 pub mod secret;
 pub mod settings;
 pub mod time;
+pub mod token;
+pub mod twilio;
 pub mod voice;

@@ -1,1 +1,13 @@
-//! To be written.
+//! Values that cannot be wrong, and the words for what was wrong with them. Depends on nothing of ours.
+
+pub mod fields;
+pub mod issue;
+pub mod phone;
+pub mod template;
+pub mod variables;
+
+pub use fields::Fields;
+pub use issue::{Issue, Rule};
+pub use phone::{Country, NotAPhone, Phone};
+pub use template::{Rendered, WhenMissing, render};
+pub use variables::Variables;

@@ -1,0 +1,410 @@
+//! Events: one fact about a call each, stored once under its own name, folded on read.
+
+use crate::time::Time;
+use crate::voice::{EndedBy, Line, VoiceEvent};
+use serde::{Deserialize, Serialize};
+
+/// Names of all events but the numbered `line-0`, `line-1`, …: what a host without listing reads one by one.
+pub const NAMES: [&str; 35] = [
+    "dialled",
+    "dial-refused",
+    "dial-unknown",
+    "no-seat",
+    "twiml-fetched",
+    "provider-queued",
+    "provider-initiated",
+    "provider-ringing",
+    "provider-in-progress",
+    "provider-completed",
+    "provider-busy",
+    "provider-failed",
+    "provider-no-answer",
+    "provider-canceled",
+    "polled-queued",
+    "polled-initiated",
+    "polled-ringing",
+    "polled-in-progress",
+    "polled-completed",
+    "polled-busy",
+    "polled-failed",
+    "polled-no-answer",
+    "polled-canceled",
+    "answered-by",
+    "recording",
+    "audio-started",
+    "audio-failed",
+    "voice-ready",
+    "voice-media-started",
+    "voice-first-audio",
+    "voice-ended",
+    "voice-lost",
+    "hangup-asked",
+    "lost",
+    "ended",
+];
+
+/// One fact about a call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(tag = "fact", rename_all = "snake_case")]
+pub enum Event {
+    /// Twilio accepted the call and named it.
+    Dialled { at: Time, sid: String },
+    /// Twilio refused the call; nothing rang.
+    DialRefused {
+        at: Time,
+        status: u16,
+        code: Option<u32>,
+    },
+    /// Twilio may or may not have placed the call.
+    DialUnknown { at: Time, cause: String },
+    /// No seat was free; nothing was dialled.
+    NoSeat { at: Time },
+    /// Twilio asked what to do with the answered call.
+    TwimlFetched { at: Time, sid: String },
+    /// Twilio said how the call stands, by callback or because it was asked.
+    Provider {
+        at: Time,
+        told: Told,
+        status: Status,
+        sid: String,
+        /// When Twilio says it happened.
+        happened: Option<Time>,
+        duration_s: Option<u64>,
+        sip: Option<u16>,
+        error: Option<u32>,
+    },
+    /// What answered: `human`, `machine_start`, `fax`, `unknown`.
+    AnsweredBy { at: Time, answered_by: String },
+    Recording {
+        at: Time,
+        url: String,
+        duration_s: Option<u64>,
+    },
+    /// A voice container is being started.
+    AudioStarted { at: Time },
+    /// No voice container could be started.
+    AudioFailed { at: Time, cause: String },
+    /// The voice container said something.
+    Voice(VoiceEvent),
+    /// Somebody asked for the call to be ended.
+    HangupAsked { at: Time, by: EndedBy },
+    /// Nobody could say what became of the call.
+    Lost { at: Time, evidence: String },
+    /// The verdict: the call is over and this is how. Written once; nothing changes it.
+    Ended {
+        at: Time,
+        outcome: Outcome,
+        reason: String,
+        by: Option<EndedBy>,
+    },
+}
+
+/// How Twilio's word reached us.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Told {
+    Callback,
+    Poll,
+}
+
+/// Twilio's call statuses (Call resource and status callbacks), in the order a call goes through them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Status {
+    Queued,
+    Initiated,
+    Ringing,
+    InProgress,
+    Completed,
+    Busy,
+    Failed,
+    NoAnswer,
+    Canceled,
+}
+
+/// How a call ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Outcome {
+    Completed,
+    Voicemail,
+    Busy,
+    NoAnswer,
+    Canceled,
+    Failed,
+    /// Nobody could say what became of it.
+    Lost,
+    /// Accepted, but never dialled.
+    Refused,
+}
+
+impl Status {
+    pub fn parse(word: &str) -> Option<Status> {
+        Some(match word {
+            "queued" => Status::Queued,
+            "initiated" => Status::Initiated,
+            "ringing" => Status::Ringing,
+            "in-progress" | "answered" => Status::InProgress,
+            "completed" => Status::Completed,
+            "busy" => Status::Busy,
+            "failed" => Status::Failed,
+            "no-answer" => Status::NoAnswer,
+            "canceled" => Status::Canceled,
+            _ => return None,
+        })
+    }
+
+    pub fn word(self) -> &'static str {
+        match self {
+            Status::Queued => "queued",
+            Status::Initiated => "initiated",
+            Status::Ringing => "ringing",
+            Status::InProgress => "in-progress",
+            Status::Completed => "completed",
+            Status::Busy => "busy",
+            Status::Failed => "failed",
+            Status::NoAnswer => "no-answer",
+            Status::Canceled => "canceled",
+        }
+    }
+
+    pub fn is_final(self) -> bool {
+        self >= Status::Completed
+    }
+}
+
+impl Outcome {
+    pub fn word(self) -> &'static str {
+        match self {
+            Outcome::Completed => "completed",
+            Outcome::Voicemail => "voicemail",
+            Outcome::Busy => "busy",
+            Outcome::NoAnswer => "no_answer",
+            Outcome::Canceled => "canceled",
+            Outcome::Failed => "failed",
+            Outcome::Lost => "lost",
+            Outcome::Refused => "refused",
+        }
+    }
+}
+
+impl Event {
+    /// The name it is stored under.
+    pub fn name(&self) -> String {
+        let name = match self {
+            Event::Dialled { .. } => "dialled",
+            Event::DialRefused { .. } => "dial-refused",
+            Event::DialUnknown { .. } => "dial-unknown",
+            Event::NoSeat { .. } => "no-seat",
+            Event::TwimlFetched { .. } => "twiml-fetched",
+            Event::Provider { told, status, .. } => {
+                let told = match told {
+                    Told::Callback => "provider",
+                    Told::Poll => "polled",
+                };
+                return format!("{told}-{}", status.word());
+            }
+            Event::AnsweredBy { .. } => "answered-by",
+            Event::Recording { .. } => "recording",
+            Event::AudioStarted { .. } => "audio-started",
+            Event::AudioFailed { .. } => "audio-failed",
+            Event::Voice(VoiceEvent::Ready { .. }) => "voice-ready",
+            Event::Voice(VoiceEvent::MediaStarted { .. }) => "voice-media-started",
+            Event::Voice(VoiceEvent::FirstAudio { .. }) => "voice-first-audio",
+            Event::Voice(VoiceEvent::Line { index, .. }) => return format!("line-{index}"),
+            Event::Voice(VoiceEvent::Ended { .. }) => "voice-ended",
+            Event::Voice(VoiceEvent::Lost { .. }) => "voice-lost",
+            Event::HangupAsked { .. } => "hangup-asked",
+            Event::Lost { .. } => "lost",
+            Event::Ended { .. } => "ended",
+        };
+        name.to_owned()
+    }
+
+    /// When we learned of it (for what the voice container says: when it happened).
+    pub fn at(&self) -> Time {
+        match self {
+            Event::Dialled { at, .. }
+            | Event::DialRefused { at, .. }
+            | Event::DialUnknown { at, .. }
+            | Event::NoSeat { at }
+            | Event::TwimlFetched { at, .. }
+            | Event::Provider { at, .. }
+            | Event::AnsweredBy { at, .. }
+            | Event::Recording { at, .. }
+            | Event::AudioStarted { at }
+            | Event::AudioFailed { at, .. }
+            | Event::HangupAsked { at, .. }
+            | Event::Lost { at, .. }
+            | Event::Ended { at, .. } => *at,
+            Event::Voice(said) => match said {
+                VoiceEvent::Ready { at }
+                | VoiceEvent::MediaStarted { at, .. }
+                | VoiceEvent::FirstAudio { at }
+                | VoiceEvent::Ended { at, .. }
+                | VoiceEvent::Lost { at, .. } => *at,
+                VoiceEvent::Line {
+                    line: Line { at, .. },
+                    ..
+                } => *at,
+            },
+        }
+    }
+
+    /// Who told us: `gateway`, `provider`, `voice`.
+    pub fn source(&self) -> &'static str {
+        match self {
+            Event::Dialled { .. }
+            | Event::DialRefused { .. }
+            | Event::TwimlFetched { .. }
+            | Event::Provider { .. }
+            | Event::AnsweredBy { .. }
+            | Event::Recording { .. } => "provider",
+            Event::Voice(_) => "voice",
+            Event::DialUnknown { .. }
+            | Event::NoSeat { .. }
+            | Event::AudioStarted { .. }
+            | Event::AudioFailed { .. }
+            | Event::HangupAsked { .. }
+            | Event::Lost { .. }
+            | Event::Ended { .. } => "gateway",
+        }
+    }
+
+    /// Name and text, as stored.
+    pub fn stored(&self) -> (String, String) {
+        let text = serde_json::to_string(&Stored {
+            v: 1,
+            event: self.clone(),
+        })
+        .expect("an event has no map with keys that are not text");
+        (self.name(), text)
+    }
+
+    /// Reads what [`Event::stored`] wrote; None for a form this version does not know.
+    pub fn read(text: &str) -> Option<Event> {
+        let stored: Stored = serde_json::from_str(text).ok()?;
+        (stored.v == 1).then_some(stored.event)
+    }
+}
+
+#[derive(Serialize, Deserialize)]
+struct Stored {
+    v: u32,
+    #[serde(rename = "e")]
+    event: Event,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::voice::Speaker;
+
+    fn one_of_each() -> Vec<Event> {
+        let at = Time(1);
+        let text = || "x".to_owned();
+        let mut all = vec![
+            Event::Dialled { at, sid: text() },
+            Event::DialRefused {
+                at,
+                status: 400,
+                code: Some(21_211),
+            },
+            Event::DialUnknown { at, cause: text() },
+            Event::NoSeat { at },
+            Event::TwimlFetched { at, sid: text() },
+            Event::AnsweredBy {
+                at,
+                answered_by: text(),
+            },
+            Event::Recording {
+                at,
+                url: text(),
+                duration_s: None,
+            },
+            Event::AudioStarted { at },
+            Event::AudioFailed { at, cause: text() },
+            Event::Voice(VoiceEvent::Ready { at }),
+            Event::Voice(VoiceEvent::MediaStarted {
+                at,
+                call_sid: text(),
+            }),
+            Event::Voice(VoiceEvent::FirstAudio { at }),
+            Event::Voice(VoiceEvent::Ended {
+                at,
+                by: EndedBy::Agent,
+                reason: text(),
+                transcript: vec![],
+            }),
+            Event::Voice(VoiceEvent::Lost { at, cause: text() }),
+            Event::HangupAsked {
+                at,
+                by: EndedBy::Gateway,
+            },
+            Event::Lost {
+                at,
+                evidence: text(),
+            },
+            Event::Ended {
+                at,
+                outcome: Outcome::Completed,
+                reason: text(),
+                by: None,
+            },
+        ];
+        for told in [Told::Callback, Told::Poll] {
+            for word in [
+                "queued",
+                "initiated",
+                "ringing",
+                "in-progress",
+                "completed",
+                "busy",
+                "failed",
+                "no-answer",
+                "canceled",
+            ] {
+                let status = Status::parse(word).unwrap();
+                assert_eq!(status.word(), word);
+                all.push(Event::Provider {
+                    at,
+                    told,
+                    status,
+                    sid: text(),
+                    happened: None,
+                    duration_s: None,
+                    sip: None,
+                    error: None,
+                });
+            }
+        }
+        all
+    }
+
+    #[test]
+    fn the_closed_list_is_complete() {
+        let mut names: Vec<String> = one_of_each().iter().map(Event::name).collect();
+        names.sort();
+        let mut listed = NAMES.map(str::to_owned).to_vec();
+        listed.sort();
+        assert_eq!(names, listed);
+    }
+
+    #[test]
+    fn events_survive_storage() {
+        let line = Line {
+            speaker: Speaker::Agent,
+            text: "Hello".to_owned(),
+            at: Time(5),
+        };
+        let line = Event::Voice(VoiceEvent::Line { index: 3, line });
+        assert_eq!(line.name(), "line-3");
+        for event in one_of_each().into_iter().chain([line]) {
+            assert_eq!(Event::read(&event.stored().1), Some(event));
+        }
+        assert_eq!(
+            Event::read(r#"{"v":2,"e":{"fact":"no_seat","at":1}}"#),
+            None
+        );
+    }
+}

@@ -1,0 +1,109 @@
+//! The contact's side: turns of speech, and keys.
+
+use super::{Due, Output, Session, Stream, after, ending};
+use crate::time::Time;
+use crate::voice::{Line, Speaker};
+
+/// As the answer to a key: end the call.
+pub(super) const HANG_UP: &str = "hangup";
+/// The silence that ends a turn.
+const TURN_MS: u64 = 700;
+/// Twilio sends audio every 20 ms, silence too; so long without any, the contact cannot be speaking.
+const NO_AUDIO_MS: u64 = 500;
+
+/// Where the contact's turn stands.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Turn {
+    Quiet,
+    Speaking { since: Time },
+    Pausing { since: Time, at: Time },
+}
+
+impl Session {
+    pub(super) fn hear(&mut self, audio: Vec<u8>, now: Time) {
+        if let Some(stream) = &mut self.stream {
+            stream.last_media = now;
+            self.outputs.push_back(Output::Hear(audio));
+        }
+    }
+
+    pub(super) fn contact_speaks(&mut self, now: Time) {
+        let since = match self.turn {
+            Turn::Quiet => now,
+            Turn::Speaking { since } | Turn::Pausing { since, .. } => since,
+        };
+        self.turn = Turn::Speaking { since };
+        if self.may_be_interrupted() {
+            self.hush(now);
+        }
+    }
+
+    pub(super) fn contact_pauses(&mut self, now: Time) {
+        if let Turn::Speaking { since } = self.turn {
+            self.turn = Turn::Pausing { since, at: now };
+        }
+    }
+
+    pub(super) fn turn_due(&self, stream: &Stream) -> Option<(Time, Due)> {
+        match self.turn {
+            Turn::Quiet => None,
+            Turn::Speaking { since } => {
+                let heard = stream.last_media.max(since);
+                Some((after(heard, NO_AUDIO_MS), Due::ContactWentQuiet))
+            }
+            Turn::Pausing { at, .. } => Some((after(at, TURN_MS), Due::TurnOver)),
+        }
+    }
+
+    /// The contact has finished: the agent answers, unless it is still talking.
+    pub(super) fn turn_over(&mut self, now: Time) {
+        self.note_turn(now);
+        self.quiet_since = now;
+        if self.is_speaking() {
+            return;
+        }
+        match self.script.pop_front() {
+            Some(words) => self.say(words, now),
+            None => self.say_goodbye(ending::SCRIPT_DONE, now),
+        }
+    }
+
+    /// Writes down a turn that has begun. Nothing here understands speech, so only its length is known.
+    pub(super) fn note_turn(&mut self, now: Time) {
+        let (since, until) = match self.turn {
+            Turn::Quiet => return,
+            Turn::Speaking { since } => (since, now),
+            Turn::Pausing { since, at } => (since, at),
+        };
+        self.turn = Turn::Quiet;
+        let text = format!("(speech, {:.1} s)", until.seconds_since(since));
+        self.add_contact_line(text, since);
+    }
+
+    pub(super) fn key_pressed(&mut self, digit: &str, now: Time) {
+        if self.stream.is_none() {
+            return;
+        }
+        if self.may_be_interrupted() {
+            self.hush(now);
+        }
+        self.add_contact_line(format!("[dtmf {digit}]"), now);
+        self.quiet_since = now;
+        if self.ending.is_some() {
+            return;
+        }
+        if let Some(words) = self.keys.get(digit) {
+            self.say(*words, now);
+        } else if self.order.keys.get(digit).is_some_and(|to| to == HANG_UP) {
+            self.say_goodbye(ending::HANG_UP_KEY, now);
+        }
+    }
+
+    fn add_contact_line(&mut self, text: String, at: Time) {
+        self.add_line(Line {
+            speaker: Speaker::Contact,
+            text,
+            at,
+        });
+    }
+}

@@ -1,0 +1,80 @@
+//! What a call is opened with: everything decided before Twilio hears of it. Stored once, never changed.
+
+use crate::config::OnMachine;
+use crate::id::CallId;
+use crate::time::Time;
+use crate::voice::Limits;
+use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+
+/// A call's record. Whatever later happens to agent or organization, this call goes on as it began.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Record {
+    pub v: u32,
+    pub id: String,
+    pub organization: String,
+    pub created_at: Time,
+    /// The API it was created through, by its word in `dialect`.
+    pub dialect: String,
+    /// asisso's label: `WR-API-7823`.
+    pub run_name: String,
+    /// `live`, or `draft` on the test URL.
+    pub mode: String,
+    pub agent: AgentSaid,
+    pub to: String,
+    pub from: String,
+    pub telephony: TelephonyUsed,
+    pub variables: Map<String, Value>,
+    /// Names in the agent's texts that nobody gave a value for.
+    pub unresolved: Vec<String>,
+    pub ring_s: u64,
+    pub limits: Limits,
+    pub on_machine: OnMachine,
+}
+
+/// The agent's texts as rendered for this call.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct AgentSaid {
+    pub id: String,
+    pub name: String,
+    pub disclosure: Option<String>,
+    pub greeting: String,
+    pub prompt: String,
+    pub agenda: Option<String>,
+    pub answers: Vec<String>,
+    pub goodbye: String,
+    pub keys: BTreeMap<String, String>,
+}
+
+/// The Twilio account this call is placed with.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+pub struct TelephonyUsed {
+    pub id: i64,
+    pub account_sid: String,
+    pub sealed_auth_token: String,
+    pub api_base_url: String,
+}
+
+impl Record {
+    pub fn call_id(&self) -> Option<CallId> {
+        CallId::parse(&self.id)
+    }
+
+    /// How long every token of this call is good for: ringing, talking, and an hour for late callbacks.
+    pub fn tokens_expire(&self) -> Time {
+        self.created_at
+            .plus_s(self.ring_s + self.limits.call_s + 3600)
+    }
+
+    /// How long the call may hold its seat should nobody free it.
+    pub fn seat_until(&self) -> Time {
+        self.created_at
+            .plus_s(self.ring_s + self.limits.call_s + 300)
+    }
+}
+
+/// What a stored credential of an organization's telephony configuration is bound to.
+pub fn credential_owner(organization: &str, telephony: i64) -> String {
+    format!("telephony:{organization}:{telephony}")
+}

@@ -1,0 +1,266 @@
+//! `Calls.json`: placing a call, asking how it stands, ending it.
+//! Source: Twilio, "Call resource" (API version 2010-04-01).
+
+use crate::config::OnMachine;
+use crate::event::{Event, Status, Told};
+use crate::record::Record;
+use crate::secret::Secret;
+use crate::time::Time;
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use http::{Method, Request, Response, StatusCode};
+use serde_json::Value;
+
+/// How Twilio repeats a callback that was not answered: three times on connection trouble, timeouts and server errors.
+/// The fragment is read by Twilio, never sent, and no part of the signed address.
+const RETRIES: &str = "#rc=3&rp=5xx,ct,rt";
+
+/// What Twilio's answer to a dial comes to.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Dialled {
+    Accepted {
+        sid: String,
+    },
+    /// Certainly not placed.
+    Refused {
+        status: u16,
+        code: Option<u32>,
+    },
+    /// Too many requests at once; certainly not placed, and worth trying later.
+    Busy,
+    /// Placed or not, nobody knows yet.
+    Unclear(String),
+}
+
+/// The request that places the call. `base` is the public base URL, `token` the call's path token.
+pub fn place(record: &Record, auth: &Secret, base: &str, token: &str) -> Option<Request<Vec<u8>>> {
+    let status = format!("{base}/callbacks/status/{token}{RETRIES}");
+    let mut form = form_urlencoded::Serializer::new(String::new());
+    form.append_pair("To", &record.to)
+        .append_pair("From", &record.from)
+        .append_pair("Url", &format!("{base}/twiml/{token}{RETRIES}"))
+        .append_pair("Method", "POST")
+        .append_pair("StatusCallback", &status)
+        .append_pair("StatusCallbackMethod", "POST");
+    for event in ["initiated", "ringing", "answered", "completed"] {
+        form.append_pair("StatusCallbackEvent", event);
+    }
+    form.append_pair("Timeout", &record.ring_s.to_string())
+        .append_pair("TimeLimit", &(record.limits.call_s + 30).to_string());
+    if record.on_machine != OnMachine::Ignore {
+        // Asynchronous, so that a person is not kept waiting in silence while Twilio listens.
+        form.append_pair("MachineDetection", "Enable")
+            .append_pair("AsyncAmd", "true")
+            .append_pair(
+                "AsyncAmdStatusCallback",
+                &format!("{base}/callbacks/amd/{token}{RETRIES}"),
+            )
+            .append_pair("AsyncAmdStatusCallbackMethod", "POST");
+    }
+    request(record, auth, Method::POST, "Calls.json", form.finish())
+}
+
+/// Reads Twilio's answer to [`place`].
+pub fn placed(answer: &Response<Vec<u8>>) -> Dialled {
+    let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+    let status = answer.status();
+    let code = body["code"]
+        .as_u64()
+        .and_then(|code| u32::try_from(code).ok());
+    match body["sid"].as_str() {
+        Some(sid) if status.is_success() && is_sid(sid) => Dialled::Accepted {
+            sid: sid.to_owned(),
+        },
+        _ if status == StatusCode::TOO_MANY_REQUESTS => Dialled::Busy,
+        _ if status.is_client_error() && status != StatusCode::REQUEST_TIMEOUT => {
+            Dialled::Refused {
+                status: status.as_u16(),
+                code,
+            }
+        }
+        _ => Dialled::Unclear(format!("Twilio answered {status}, code {code:?}")),
+    }
+}
+
+/// Whether a refusal is the dialled number's fault and not the account's.
+/// Source: Twilio error dictionary.
+pub fn number_at_fault(code: Option<u32>) -> bool {
+    matches!(
+        code,
+        Some(13_224 | 21_201 | 21_211 | 21_214..=21_217 | 21_219 | 573_002 | 573_005)
+    )
+}
+
+/// Asks how the call stands.
+pub fn ask(record: &Record, auth: &Secret, sid: &str) -> Option<Request<Vec<u8>>> {
+    request(
+        record,
+        auth,
+        Method::GET,
+        &format!("Calls/{sid}.json"),
+        String::new(),
+    )
+}
+
+/// Asks which calls were placed between the same two numbers since the day this one was opened.
+pub fn search(record: &Record, auth: &Secret) -> Option<Request<Vec<u8>>> {
+    let day = record.created_at.rfc3339();
+    let query = form_urlencoded::Serializer::new(String::new())
+        .append_pair("To", &record.to)
+        .append_pair("From", &record.from)
+        .append_pair("StartTime>", &day[..10])
+        .append_pair("PageSize", "50")
+        .finish();
+    request(
+        record,
+        auth,
+        Method::GET,
+        &format!("Calls.json?{query}"),
+        String::new(),
+    )
+}
+
+/// Ends the call, whatever its state.
+pub fn hang_up(record: &Record, auth: &Secret, sid: &str) -> Option<Request<Vec<u8>>> {
+    let form = "Status=completed".to_owned();
+    request(
+        record,
+        auth,
+        Method::POST,
+        &format!("Calls/{sid}.json"),
+        form,
+    )
+}
+
+fn request(
+    record: &Record,
+    auth: &Secret,
+    method: Method,
+    what: &str,
+    form: String,
+) -> Option<Request<Vec<u8>>> {
+    let account = &record.telephony.account_sid;
+    let credentials = STANDARD.encode(format!("{account}:{}", auth.expose()));
+    Request::builder()
+        .method(method)
+        .uri(format!(
+            "{}/2010-04-01/Accounts/{account}/{what}",
+            record.telephony.api_base_url
+        ))
+        .header("authorization", format!("Basic {credentials}"))
+        .header("content-type", "application/x-www-form-urlencoded")
+        .header("accept", "application/json")
+        .header("user-agent", "Ringdown")
+        .body(form.into_bytes())
+        .ok()
+}
+
+/// A Call resource as one event: how the call stands now.
+pub fn standing(call: &Value, now: Time) -> Option<Event> {
+    let sid = call["sid"].as_str().filter(|sid| is_sid(sid))?;
+    let status = Status::parse(call["status"].as_str()?)?;
+    let happened = match status {
+        Status::InProgress => call["start_time"].as_str(),
+        _ if status.is_final() => call["end_time"].as_str(),
+        _ => None,
+    };
+    Some(Event::Provider {
+        at: now,
+        told: Told::Poll,
+        status,
+        sid: sid.to_owned(),
+        happened: happened.and_then(Time::parse_rfc2822),
+        duration_s: call["duration"].as_str().and_then(|text| text.parse().ok()),
+        sip: None,
+        error: None,
+    })
+}
+
+/// The calls a search found that were created while this one was being placed: its own is among them if it exists.
+pub fn candidates<'a>(found: &'a Value, record: &Record) -> Vec<&'a Value> {
+    let own = |call: &&Value| {
+        call["date_created"]
+            .as_str()
+            .and_then(Time::parse_rfc2822)
+            // Twilio's times are whole seconds, and its clock is not ours.
+            .is_some_and(|at| {
+                at.plus_s(3) >= record.created_at && at <= record.created_at.plus_s(60)
+            })
+    };
+    found["calls"]
+        .as_array()
+        .map(|calls| calls.iter().filter(own).collect())
+        .unwrap_or_default()
+}
+
+/// `CA` and 32 hex digits.
+pub fn is_sid(text: &str) -> bool {
+    text.len() == 34
+        && text.starts_with("CA")
+        && text[2..].bytes().all(|byte| byte.is_ascii_hexdigit())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(status: u16, body: &str, expected: Dialled) {
+        let answer = Response::builder()
+            .status(status)
+            .body(body.as_bytes().to_vec())
+            .unwrap();
+        assert_eq!(placed(&answer), expected, "{status} {body}");
+    }
+
+    #[test]
+    fn reads_every_kind_of_answer() {
+        let sid = format!("CA{}", "0".repeat(32));
+        check(
+            201,
+            &format!(r#"{{"sid":"{sid}","status":"queued"}}"#),
+            Dialled::Accepted { sid },
+        );
+        check(
+            400,
+            r#"{"code":21217}"#,
+            Dialled::Refused {
+                status: 400,
+                code: Some(21_217),
+            },
+        );
+        check(
+            401,
+            r#"{"code":20003}"#,
+            Dialled::Refused {
+                status: 401,
+                code: Some(20_003),
+            },
+        );
+        check(
+            403,
+            "<html>",
+            Dialled::Refused {
+                status: 403,
+                code: None,
+            },
+        );
+        check(429, r#"{"code":20429}"#, Dialled::Busy);
+        for (status, body) in [
+            (500, r#"{"code":20500}"#),
+            (503, "<html>"),
+            (201, "{}"),
+            (201, "{"),
+            (302, ""),
+        ] {
+            let answer = Response::builder()
+                .status(status)
+                .body(body.as_bytes().to_vec())
+                .unwrap();
+            assert!(
+                matches!(placed(&answer), Dialled::Unclear(_)),
+                "{status} {body}"
+            );
+        }
+    }
+}

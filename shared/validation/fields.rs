@@ -1,0 +1,163 @@
+//! Reads the fields of a JSON object and collects every issue, so that a caller learns of all at once.
+
+use crate::{Issue, Rule};
+use serde_json::{Map, Value};
+
+/// An object being read. `null` counts as absent everywhere.
+pub struct Fields<'a> {
+    object: &'a Map<String, Value>,
+    issues: Vec<Issue>,
+}
+
+impl<'a> Fields<'a> {
+    pub fn of(object: &'a Map<String, Value>) -> Fields<'a> {
+        Fields {
+            object,
+            issues: Vec::new(),
+        }
+    }
+
+    /// The field's value unless it is absent or null.
+    pub fn get(&self, name: &str) -> Option<&'a Value> {
+        self.object.get(name).filter(|value| !value.is_null())
+    }
+
+    pub fn refuse(&mut self, name: &str, rule: Rule) {
+        self.issues.push(Issue::new(name, rule));
+    }
+
+    pub fn text(&mut self, name: &str) -> Option<String> {
+        match self.get(name)? {
+            Value::String(text) => Some(text.clone()),
+            _ => {
+                self.refuse(name, Rule::NotText);
+                None
+            }
+        }
+    }
+
+    /// Empty if missing, which is then an issue.
+    pub fn required_text(&mut self, name: &str) -> String {
+        if self.get(name).is_none() {
+            self.refuse(name, Rule::Missing);
+        }
+        self.text(name).unwrap_or_default()
+    }
+
+    /// An integer, also written as a string of digits, as no-code tools send it.
+    pub fn integer(&mut self, name: &str) -> Option<i64> {
+        let number = match self.get(name)? {
+            Value::Number(number) => number.as_i64().or_else(|| {
+                let float = number.as_f64()?;
+                (float.fract() == 0.0 && float.abs() < 9.0e15).then_some(float as i64)
+            }),
+            Value::String(text) => text.trim().parse().ok(),
+            _ => None,
+        };
+        if number.is_none() {
+            self.refuse(name, Rule::NotInteger);
+        }
+        number
+    }
+
+    pub fn required_integer(&mut self, name: &str) -> i64 {
+        if self.get(name).is_none() {
+            self.refuse(name, Rule::Missing);
+        }
+        self.integer(name).unwrap_or_default()
+    }
+
+    /// A boolean, also written as `"true"` or `"false"`.
+    pub fn boolean(&mut self, name: &str) -> Option<bool> {
+        match self.get(name)? {
+            Value::Bool(value) => Some(*value),
+            Value::String(text) if text.eq_ignore_ascii_case("true") => Some(true),
+            Value::String(text) if text.eq_ignore_ascii_case("false") => Some(false),
+            _ => {
+                self.refuse(name, Rule::NotBoolean);
+                None
+            }
+        }
+    }
+
+    pub fn object(&mut self, name: &str) -> Option<&'a Map<String, Value>> {
+        match self.get(name)? {
+            Value::Object(object) => Some(object),
+            _ => {
+                self.refuse(name, Rule::NotObject);
+                None
+            }
+        }
+    }
+
+    pub fn list(&mut self, name: &str) -> Option<&'a Vec<Value>> {
+        match self.get(name)? {
+            Value::Array(list) => Some(list),
+            _ => {
+                self.refuse(name, Rule::NotList);
+                None
+            }
+        }
+    }
+
+    /// A list of strings.
+    pub fn texts(&mut self, name: &str) -> Option<Vec<String>> {
+        let list = self.list(name)?;
+        let texts: Option<Vec<String>> = list
+            .iter()
+            .map(|item| item.as_str().map(str::to_owned))
+            .collect();
+        if texts.is_none() {
+            self.refuse(name, Rule::Other("must be a list of strings".to_owned()));
+        }
+        texts
+    }
+
+    /// Everything that was wrong, in the order it was found.
+    pub fn done(self) -> Result<(), Vec<Issue>> {
+        if self.issues.is_empty() {
+            Ok(())
+        } else {
+            Err(self.issues)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    #[test]
+    fn collects_every_issue() {
+        let body = json!({"name": 1, "count": "x", "context": [], "on": "maybe", "gone": null});
+        let mut fields = Fields::of(body.as_object().unwrap());
+        fields.text("name");
+        fields.integer("count");
+        fields.object("context");
+        fields.boolean("on");
+        fields.required_text("gone");
+        let issues = fields.done().unwrap_err();
+        let rules: Vec<&Rule> = issues.iter().map(|issue| &issue.rule).collect();
+        assert_eq!(
+            rules,
+            [
+                &Rule::NotText,
+                &Rule::NotInteger,
+                &Rule::NotObject,
+                &Rule::NotBoolean,
+                &Rule::Missing
+            ]
+        );
+    }
+
+    #[test]
+    fn takes_what_no_code_tools_send() {
+        let body = json!({"a": "30", "b": "TRUE", "c": 42.0});
+        let mut fields = Fields::of(body.as_object().unwrap());
+        assert_eq!(fields.integer("a"), Some(30));
+        assert_eq!(fields.boolean("b"), Some(true));
+        assert_eq!(fields.integer("c"), Some(42));
+        assert!(fields.done().is_ok());
+    }
+}

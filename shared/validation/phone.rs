@@ -1,0 +1,239 @@
+//! Telephone numbers in E.164 form, and the looser forms people write that mean one.
+
+/// A number in E.164 form: `+`, a country code, 8 to 15 digits in all. Whether it exists, the carrier knows:
+/// the API documents' own example `+15559876543` lies in an area code nobody assigned.
+#[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
+pub struct Phone(String);
+
+/// Why a text is no number Ringdown calls.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NotAPhone {
+    /// Something other than digits and the usual punctuation.
+    Characters,
+    /// Fewer than 8 or more than 15 digits, or a country code beginning with 0.
+    Length,
+    /// No country code, and the organization names no country to take it from.
+    NoCountry,
+    /// Premium rate: the person who answers, or the caller, pays by the minute.
+    Premium,
+}
+
+impl NotAPhone {
+    pub fn text(self) -> &'static str {
+        match self {
+            NotAPhone::Characters => "contains characters that are not part of a phone number",
+            NotAPhone::Length => "must be a phone number in E.164 format, for example +14155550100",
+            NotAPhone::NoCountry => {
+                "must begin with + and a country code, for example +14155550100"
+            }
+            NotAPhone::Premium => "is a premium-rate number, which is never called",
+        }
+    }
+}
+
+/// How national numbers of one country become international ones.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Country {
+    /// ISO 3166 code.
+    pub code: &'static str,
+    calling_code: &'static str,
+    /// The digit dialled before a number inside the country.
+    trunk: &'static str,
+    /// Digits of a national number without the trunk prefix.
+    lengths: (usize, usize),
+}
+
+/// Countries an organization may name as its default. Source: ITU-T E.164 national numbering plans.
+const COUNTRIES: [Country; 22] = [
+    country("US", "1", "1", 10, 10),
+    country("CA", "1", "1", 10, 10),
+    country("GB", "44", "0", 9, 10),
+    country("IE", "353", "0", 7, 9),
+    country("IN", "91", "0", 10, 10),
+    country("AU", "61", "0", 9, 9),
+    country("NZ", "64", "0", 8, 10),
+    country("DE", "49", "0", 7, 11),
+    country("AT", "43", "0", 7, 12),
+    country("CH", "41", "0", 9, 9),
+    country("FR", "33", "0", 9, 9),
+    country("BE", "32", "0", 8, 9),
+    country("NL", "31", "0", 9, 9),
+    country("ES", "34", "", 9, 9),
+    country("PT", "351", "", 9, 9),
+    country("IT", "39", "", 9, 11),
+    country("SE", "46", "0", 7, 10),
+    country("NO", "47", "", 8, 8),
+    country("DK", "45", "", 8, 8),
+    country("BR", "55", "0", 10, 11),
+    country("MX", "52", "", 10, 10),
+    country("SG", "65", "", 8, 8),
+];
+
+/// Prefixes of premium-rate numbers in the countries above. Source: the national numbering plans.
+const PREMIUM: [&str; 14] = [
+    "+1900", "+1976", "+449", "+448712", "+353151", "+353152", "+353153", "+6119", "+49900",
+    "+43930", "+41900", "+3389", "+3190", "+34803",
+];
+
+const fn country(
+    code: &'static str,
+    calling_code: &'static str,
+    trunk: &'static str,
+    least: usize,
+    most: usize,
+) -> Country {
+    Country {
+        code,
+        calling_code,
+        trunk,
+        lengths: (least, most),
+    }
+}
+
+impl Country {
+    pub fn parse(code: &str) -> Option<Country> {
+        COUNTRIES
+            .into_iter()
+            .find(|country| country.code.eq_ignore_ascii_case(code))
+    }
+
+    fn international(self, digits: &str) -> Option<String> {
+        let (least, most) = self.lengths;
+        let fits = |national: &str| (least..=most).contains(&national.len());
+        let national = if !self.trunk.is_empty()
+            && digits.starts_with(self.trunk)
+            && fits(&digits[self.trunk.len()..])
+        {
+            &digits[self.trunk.len()..]
+        } else if fits(digits) {
+            digits
+        } else {
+            let rest = digits.strip_prefix(self.calling_code)?;
+            fits(rest).then_some(rest)?
+        };
+        Some(format!("+{}{national}", self.calling_code))
+    }
+}
+
+impl Phone {
+    /// Reads a number: E.164, with the punctuation people add, with `00` for `+`, or, where `home` is known,
+    /// as it is dialled inside that country.
+    pub fn parse(text: &str, home: Option<Country>) -> Result<Phone, NotAPhone> {
+        let text = text.trim();
+        let plus = text.starts_with('+');
+        let digits: String = text
+            .strip_prefix('+')
+            .unwrap_or(text)
+            .chars()
+            .filter(|c| !matches!(c, ' ' | '-' | '(' | ')' | '.' | '/' | '\u{a0}'))
+            .collect();
+        if digits.is_empty() || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Err(NotAPhone::Characters);
+        }
+        let number = if plus {
+            format!("+{digits}")
+        } else if let Some(rest) = digits.strip_prefix("00") {
+            format!("+{rest}")
+        } else {
+            let home = home.ok_or(NotAPhone::NoCountry)?;
+            home.international(&digits).ok_or(NotAPhone::Length)?
+        };
+        if !(9..=16).contains(&number.len()) || number.starts_with("+0") {
+            return Err(NotAPhone::Length);
+        }
+        if PREMIUM.iter().any(|prefix| number.starts_with(prefix)) {
+            return Err(NotAPhone::Premium);
+        }
+        Ok(Phone(number))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    /// For logs: `+1415•••0100`.
+    pub fn masked(&self) -> String {
+        format!(
+            "{}•••{}",
+            &self.0[..self.0.len() / 3],
+            &self.0[self.0.len() - 4..]
+        )
+    }
+}
+
+impl std::fmt::Display for Phone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::fmt::Debug for Phone {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(&self.masked())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[track_caller]
+    fn check(text: &str, home: Option<&str>, expected: Result<&str, NotAPhone>) {
+        let home = home.map(|code| Country::parse(code).unwrap());
+        let read = Phone::parse(text, home);
+        assert_eq!(
+            read.as_ref().map(Phone::as_str),
+            expected.as_ref().copied(),
+            "{text}"
+        );
+    }
+
+    #[test]
+    fn reads_e164_and_what_means_it() {
+        check("+14155550100", None, Ok("+14155550100"));
+        check(" +1 (415) 555-0100 ", None, Ok("+14155550100"));
+        check("+1.415.555.0100", None, Ok("+14155550100"));
+        check("0044 20 7946 0958", None, Ok("+442079460958"));
+        check("+15559876543", None, Ok("+15559876543"));
+    }
+
+    #[test]
+    fn reads_national_numbers_at_home() {
+        check("7018112582", Some("US"), Ok("+17018112582"));
+        check("1 701 811 2582", Some("US"), Ok("+17018112582"));
+        check("9876543210", Some("IN"), Ok("+919876543210"));
+        check("919876543210", Some("IN"), Ok("+919876543210"));
+        check("09876543210", Some("IN"), Ok("+919876543210"));
+        check("020 7946 0958", Some("GB"), Ok("+442079460958"));
+        check("7018112582", None, Err(NotAPhone::NoCountry));
+    }
+
+    #[test]
+    fn refuses_the_rest() {
+        for text in [
+            "",
+            "+",
+            "++1415",
+            "call me",
+            "7XXXXXXXX2",
+            "+1415555O100",
+            "tel:+14155550100",
+            "+14155550100;ext=1",
+        ] {
+            check(text, Some("US"), Err(NotAPhone::Characters));
+        }
+        for text in ["+911", "+0123456789", "+1234567", "+1234567890123456"] {
+            check(text, None, Err(NotAPhone::Length));
+        }
+        for text in ["911", "112", "12345"] {
+            check(text, Some("US"), Err(NotAPhone::Length));
+        }
+        check("+19005550100", None, Err(NotAPhone::Premium));
+    }
+
+    #[test]
+    fn masks_for_logs() {
+        let phone = Phone::parse("+14155550100", None).unwrap();
+        assert_eq!(format!("{phone:?}"), "+141•••0100");
+    }
+}
