@@ -1,10 +1,30 @@
-//! The order in which things happen. To be written: the route table.
+//! The order in which things happen. [`answer`] is the route table: start reading there.
 
+mod access;
+mod admin;
+mod body;
+pub mod launcher;
+mod ledger;
+mod place;
 pub mod platform;
+mod reply;
+mod settle;
+mod status;
+mod store;
+mod trigger;
+mod voice;
+mod webhook;
 
+use calls::dialect::Dialect;
+use calls::dialect::asisso::Asisso;
+use calls::dialect::ringdown::Ringdown;
+use calls::dialect::voicing::Voicing;
 use calls::id::CallId;
-use calls::time::Time;
+use calls::problem::Problem;
+use http::Request;
 pub use platform::{Due, Facts, Fault, Lease, Opened, Platform, SendError};
+use reply::Reply;
+pub use settle::{audio_lost, wake};
 
 /// The largest request body, in bytes. A host reads at most one byte more, so that a larger one shows.
 pub const BODY_LIMIT: usize = 256 * 1024;
@@ -19,19 +39,126 @@ pub enum Answer {
     Media(CallId),
 }
 
-/// Answers one request.
-pub async fn answer(_host: &impl Platform, _request: http::Request<Vec<u8>>) -> Answer {
-    Answer::Reply(http::Response::new(Vec::new()))
+impl From<Reply> for Answer {
+    fn from(reply: Reply) -> Answer {
+        Answer::Reply(reply)
+    }
 }
 
-/// Does what is due for one call and says when to be called again; `None` when the call is over.
-/// Workers calls it from the call's alarm, Spin for each call in the due-index, both at the time asked for by
-/// [`Platform::open_call`] and [`Platform::wake_at`].
-pub async fn wake(_host: &impl Platform, _call: CallId) -> Result<Option<Time>, Fault> {
-    Ok(None)
+impl From<Fault> for Problem {
+    fn from(fault: Fault) -> Problem {
+        Problem::Broken(fault.0)
+    }
 }
 
-/// Tells a call that its voice container stopped without an orderly end.
-pub async fn audio_lost(_host: &impl Platform, _call: CallId, _cause: &str) -> Result<(), Fault> {
-    Ok(())
+/// Answers one request. Every answer carries `x-request-id`.
+pub async fn answer(host: &impl Platform, request: Request<Vec<u8>>) -> Answer {
+    let path = request.uri().path().to_owned();
+    let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let request_id = reply::request_id(host);
+    let dialect = dialect_of(&segments);
+    let answer = match route(host, dialect, &request, &segments).await {
+        Ok(answer) => answer,
+        Err(problem) => reply::problem(host, dialect, &problem, &request_id).into(),
+    };
+    match answer {
+        Answer::Reply(mut reply) => {
+            reply::set(&mut reply, "x-request-id", &request_id);
+            Answer::Reply(reply)
+        }
+        media => media,
+    }
+}
+
+/// Whose words a path speaks, also when there is nothing at it.
+fn dialect_of(segments: &[&str]) -> &'static dyn Dialect {
+    match segments {
+        ["api", "v1", "public", "agent", "test", _, ..] => &Asisso { draft: true },
+        ["api", "v1", "public" | "runs", ..] => &Asisso { draft: false },
+        ["api", "v1", "campaigns" | "voicing", ..] => &Voicing,
+        _ => &Ringdown,
+    }
+}
+
+async fn route(
+    host: &impl Platform,
+    dialect: &'static dyn Dialect,
+    request: &Request<Vec<u8>>,
+    segments: &[&str],
+) -> Result<Answer, Problem> {
+    let only = |allowed: &'static str| match allowed
+        .split(", ")
+        .any(|method| request.method() == method)
+    {
+        true => body::limited(request),
+        false => Err(Problem::Method(allowed)),
+    };
+    let reply = match segments {
+        ["api", "v1", "public", "agent", "test", uuid] | ["api", "v1", "public", "agent", uuid] => {
+            only("POST")?;
+            trigger::trigger(host, dialect, request, uuid).await?
+        }
+        ["api", "v1", "campaigns", "get-call-details"] => {
+            only("GET")?;
+            status::call_details(host, request, None).await?
+        }
+        ["api", "v1", "campaigns", "get-call-details", call] => {
+            only("GET")?;
+            status::call_details(host, request, Some(call)).await?
+        }
+        ["v1", "calls", call] => {
+            only("GET")?;
+            status::call(host, request, call).await?
+        }
+        ["v1", "admin", "import"] => {
+            only("POST")?;
+            admin::import(host, request).await?
+        }
+        ["v1", "admin", "export"] => {
+            only("GET")?;
+            admin::export(host, request).await?
+        }
+        ["health", "live"] => {
+            only("GET")?;
+            status::live()
+        }
+        ["health", "ready"] => {
+            only("GET")?;
+            status::ready(host).await?
+        }
+        ["twiml", token] => {
+            only("POST")?;
+            webhook::twiml(host, request, token).await?
+        }
+        ["callbacks", "status", token] => {
+            only("POST")?;
+            webhook::status(host, request, token).await?
+        }
+        ["callbacks", "amd", token] => {
+            only("POST")?;
+            webhook::answered_by(host, request, token).await?
+        }
+        ["callbacks", "recording", token] => {
+            only("POST")?;
+            webhook::recording(host, request, token).await?
+        }
+        ["media", token] => {
+            only("GET")?;
+            return voice::media(host, request, token).await;
+        }
+        ["internal", "media", token] => {
+            only("POST")?;
+            voice::authorize_media(host, request, token).await?
+        }
+        ["internal", "report", token] => {
+            only("POST")?;
+            voice::report(host, request, token).await?
+        }
+        ["internal", "tick"] => {
+            only("POST")?;
+            settle::tick(host, request).await?
+        }
+        _ => return Err(Problem::NoRoute),
+    };
+    Ok(reply.into())
 }

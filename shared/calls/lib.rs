@@ -13,9 +13,11 @@
 
 pub mod call;
 pub mod config;
+pub mod dialect;
 pub mod event;
 pub mod id;
 pub mod media;
+pub mod problem;
 pub mod record;
 pub mod seal;
 pub mod secret;

@@ -1,10 +1,13 @@
 //! Values that cannot be wrong, and the words for what was wrong with them. Depends on nothing of ours.
 
 pub mod fields;
+pub mod hours;
 pub mod issue;
 pub mod phone;
 pub mod template;
 pub mod variables;
+pub mod zone;
+mod zone_table;
 
 pub use fields::Fields;
 pub use issue::{Issue, Rule};

@@ -16,6 +16,8 @@ pub enum NotAPhone {
     NoCountry,
     /// Premium rate: the person who answers, or the caller, pays by the minute.
     Premium,
+    /// The number called from is the number to call.
+    SameAsCaller,
 }
 
 impl NotAPhone {
@@ -27,6 +29,7 @@ impl NotAPhone {
                 "must begin with + and a country code, for example +14155550100"
             }
             NotAPhone::Premium => "is a premium-rate number, which is never called",
+            NotAPhone::SameAsCaller => "is the number called from",
         }
     }
 }
@@ -70,9 +73,9 @@ const COUNTRIES: [Country; 22] = [
 ];
 
 /// Prefixes of premium-rate numbers in the countries above. Source: the national numbering plans.
-const PREMIUM: [&str; 14] = [
-    "+1900", "+1976", "+449", "+448712", "+353151", "+353152", "+353153", "+6119", "+49900",
-    "+43930", "+41900", "+3389", "+3190", "+34803",
+const PREMIUM: [&str; 13] = [
+    "+1900", "+1976", "+449", "+353151", "+353152", "+353153", "+6119", "+49900", "+43930",
+    "+41900", "+3389", "+3190", "+34803",
 ];
 
 const fn country(

@@ -1,0 +1,127 @@
+//! Configuration as code: `POST /v1/admin/import` and `GET /v1/admin/export`, one JSON object a line (NDJSON).
+//! An import is checked whole before anything is written; what an export shows, any deployment with the same
+//! `ENCRYPTION_KEY` imports.
+
+mod check;
+mod lines;
+
+use crate::reply::{self, Reply};
+use crate::store::{self, PREFIXES};
+use crate::{Fault, Platform, access, body};
+use calls::config::{Agent, Key, Organization};
+use calls::problem::Problem;
+use check::{Checked, Plan};
+use http::Request;
+use lines::Line;
+use serde::de::DeserializeOwned;
+use serde_json::json;
+use validation::{Issue, Rule};
+
+/// `POST /v1/admin/import`: every line replaces what stands under its id; what is not named stays.
+pub(crate) async fn import(
+    host: &impl Platform,
+    request: &Request<Vec<u8>>,
+) -> Result<Reply, Problem> {
+    access::administrator(host, request.headers())?;
+    let lines = read(body::text(request)?)?;
+    let plan = Plan::load(host, &lines).await?;
+    let checked = check::check(host, lines, plan).map_err(Problem::Invalid)?;
+    let counts = json!({
+        "organizations": checked.organizations.len(),
+        "agents": checked.agents.len(),
+        "keys": checked.keys.len(),
+    });
+    write(host, checked).await?;
+    Ok(reply::json_reply(200, &json!({ "imported": counts })))
+}
+
+/// Each line's number and what it says, or every line that does not read.
+fn read(text: &str) -> Result<Vec<(usize, Line)>, Problem> {
+    let mut lines = Vec::new();
+    let mut issues = Vec::new();
+    for (index, text) in text
+        .lines()
+        .enumerate()
+        .filter(|(_, text)| !text.trim().is_empty())
+    {
+        match serde_json::from_str(text) {
+            Ok(line) => lines.push((index + 1, line)),
+            Err(error) => {
+                // serde_json counts lines within this one; its position would mislead.
+                let said = error.to_string();
+                let said = said.split(" at line ").next().unwrap_or_default();
+                issues.push(Issue::new(
+                    format!("line {}", index + 1),
+                    Rule::Other(said.to_owned()),
+                ));
+            }
+        }
+    }
+    if lines.is_empty() && issues.is_empty() {
+        issues.push(Issue::new("body", Rule::Other("holds no lines".to_owned())));
+    }
+    if issues.is_empty() {
+        Ok(lines)
+    } else {
+        Err(Problem::Invalid(issues))
+    }
+}
+
+async fn write(host: &impl Platform, checked: Checked) -> Result<(), Fault> {
+    for organization in &checked.organizations {
+        store::write(
+            host,
+            &store::organization_name(&organization.id),
+            organization,
+        )
+        .await?;
+    }
+    for agent in &checked.agents {
+        store::write(host, &store::agent_name(&agent.id), agent).await?;
+    }
+    for (name, agent) in &checked.names {
+        host.put(name, agent).await?;
+    }
+    for name in &checked.gone {
+        host.delete(name).await?;
+    }
+    // Last, so that nothing can be used before what it uses is there.
+    for (sha256, key) in &checked.keys {
+        store::write(host, &store::key_by_hash(sha256), key).await?;
+    }
+    Ok(())
+}
+
+/// `GET /v1/admin/export`
+pub(crate) async fn export(
+    host: &impl Platform,
+    request: &Request<Vec<u8>>,
+) -> Result<Reply, Problem> {
+    access::administrator(host, request.headers())?;
+    let mut text = String::new();
+    for prefix in PREFIXES {
+        for name in host.keys(prefix).await? {
+            let Some(stored) = host.get(&name).await? else {
+                continue;
+            };
+            let id = &name[prefix.len()..];
+            let lines = match prefix {
+                "organization/" => lines::of_organization(parse::<Organization>(&name, &stored)?),
+                "agent/" => vec![lines::of_agent(parse::<Agent>(&name, &stored)?)],
+                "key/" => vec![lines::of_key(id, parse::<Key>(&name, &stored)?)],
+                _ => Vec::new(),
+            };
+            for line in lines {
+                let line =
+                    serde_json::to_string(&line).map_err(|error| Fault(error.to_string()))?;
+                text.push_str(&line);
+                text.push('\n');
+            }
+        }
+    }
+    Ok(reply::with_type(200, "application/x-ndjson", text))
+}
+
+fn parse<T: DeserializeOwned>(name: &str, stored: &str) -> Result<T, Fault> {
+    serde_json::from_str(stored).map_err(|error| Fault(format!("{name} does not read: {error}")))
+}

@@ -1,0 +1,439 @@
+//! Checks an import whole: what each line says, and what the lines say of each other and of what is stored.
+
+use super::lines::{AgentLine, KeyLine, Line, NumberLine, OrganizationLine, TelephonyLine};
+use crate::{Fault, Platform, store};
+use calls::config::{Agent, Key, Names, Number, Organization, Script, Telephony, VERSION};
+use calls::dialect::AgentName;
+use calls::record::credential_owner;
+use calls::seal;
+use calls::secret::{Secret, sha256_hex};
+use calls::twilio;
+use std::collections::{BTreeMap, BTreeSet};
+use validation::{Country, Issue, Phone, Rule};
+
+/// What an import starts from: the stored documents its lines touch.
+#[derive(Default)]
+pub(super) struct Plan {
+    organizations: BTreeMap<String, Organization>,
+    agents: BTreeMap<String, Agent>,
+    /// Who holds each name an agent line claims.
+    holders: BTreeMap<String, String>,
+}
+
+/// What is to be written.
+#[derive(Default)]
+pub(super) struct Checked {
+    pub(super) organizations: Vec<Organization>,
+    pub(super) agents: Vec<Agent>,
+    /// Where a name is stored, and the agent's id.
+    pub(super) names: Vec<(String, String)>,
+    /// Names that agents have no longer.
+    pub(super) gone: Vec<String>,
+    /// SHA-256 and key.
+    pub(super) keys: Vec<(String, Key)>,
+}
+
+impl Plan {
+    pub(super) async fn load(host: &impl Platform, lines: &[(usize, Line)]) -> Result<Plan, Fault> {
+        let mut plan = Plan::default();
+        for (_, line) in lines {
+            let organization = match line {
+                Line::Organization(line) => Some(&line.id),
+                Line::TelephonyConfiguration(line) => Some(&line.organization),
+                Line::Number(line) => Some(&line.organization),
+                Line::Agent(line) => line.organization.as_ref(),
+                Line::Key(line) => Some(&line.organization),
+            };
+            if let Some(id) =
+                organization.filter(|id| is_slug(id) && !plan.organizations.contains_key(*id))
+                && let Some(stored) = store::organization(host, id).await?
+            {
+                plan.organizations.insert(id.clone(), stored);
+            }
+            if let Line::Agent(line) = line
+                && is_slug(&line.id)
+            {
+                plan.load_agent(host, line).await?;
+            }
+        }
+        Ok(plan)
+    }
+
+    async fn load_agent(&mut self, host: &impl Platform, line: &AgentLine) -> Result<(), Fault> {
+        if let Some(stored) = store::agent(host, &AgentName::Id(line.id.clone())).await? {
+            self.agents.insert(line.id.clone(), stored);
+        }
+        for name in stored_names(&names(line)) {
+            if let Some(holder) = host.get(&name).await? {
+                self.holders.insert(name, holder);
+            }
+        }
+        Ok(())
+    }
+}
+
+/// All issues with their line numbers, or everything ready to be written.
+pub(super) fn check(
+    host: &impl Platform,
+    lines: Vec<(usize, Line)>,
+    mut plan: Plan,
+) -> Result<Checked, Vec<Issue>> {
+    let mut issues = Vec::new();
+    let mut touched = BTreeSet::new();
+    let mut checked = Checked::default();
+    let mut refuse = |line: usize, why: String| {
+        issues.push(Issue::new(format!("line {line}"), Rule::Other(why)))
+    };
+
+    // Organizations first, whatever the order of lines: the others refer to them.
+    for (number, line) in &lines {
+        if let Line::Organization(line) = line {
+            match organization(line, &plan) {
+                Ok(organization) => {
+                    touched.insert(organization.id.clone());
+                    plan.organizations
+                        .insert(organization.id.clone(), organization);
+                }
+                Err(why) => refuse(*number, why),
+            }
+        }
+    }
+    for (number, line) in &lines {
+        if let Line::TelephonyConfiguration(line) = line {
+            let organization = plan.organizations.get_mut(&line.organization);
+            let added = organization
+                .ok_or_else(|| no_organization(&line.organization))
+                .and_then(|organization| add_telephony(host, organization, line));
+            match added {
+                Ok(()) => drop(touched.insert(line.organization.clone())),
+                Err(why) => refuse(*number, why),
+            }
+        }
+    }
+    for (number, line) in lines {
+        match line {
+            Line::Number(line) => {
+                let organization = plan.organizations.get_mut(&line.organization);
+                let added = organization
+                    .ok_or_else(|| no_organization(&line.organization))
+                    .and_then(|organization| add_number(organization, &line));
+                match added {
+                    Ok(()) => drop(touched.insert(line.organization.clone())),
+                    Err(why) => refuse(number, why),
+                }
+            }
+            Line::Agent(line) => match agent(*line, &plan) {
+                Ok(agent) => {
+                    if let Err(why) = claim(&agent, &mut plan, &mut checked) {
+                        refuse(number, why);
+                    }
+                    checked.agents.push(agent);
+                }
+                Err(why) => refuse(number, why),
+            },
+            Line::Key(line) => match key(line, &plan) {
+                Ok(key) => checked.keys.push(key),
+                Err(why) => refuse(number, why),
+            },
+            Line::Organization(line) => {
+                // Its telephony configurations are known only now.
+                let default = line.default_telephony_configuration;
+                let organization = plan.organizations.get(&line.id);
+                if let (Some(id), Some(organization)) = (default, organization)
+                    && organization.telephony(id).is_none()
+                {
+                    refuse(
+                        number,
+                        format!("default_telephony_configuration {id} is not in the import"),
+                    );
+                }
+            }
+            Line::TelephonyConfiguration(_) => {}
+        }
+    }
+    if !issues.is_empty() {
+        return Err(issues);
+    }
+    checked.organizations = touched
+        .iter()
+        .filter_map(|id| plan.organizations.get(id).cloned())
+        .collect();
+    Ok(checked)
+}
+
+fn organization(line: &OrganizationLine, plan: &Plan) -> Result<Organization, String> {
+    need_slug("id", &line.id)?;
+    if let Some(code) = &line.country
+        && Country::parse(code).is_none()
+    {
+        return Err(format!("country {code} is not known"));
+    }
+    if line.seats == 0 || line.seats > 10_000 {
+        return Err("seats must be between 1 and 10000".to_owned());
+    }
+    let stored = plan.organizations.get(&line.id);
+    Ok(Organization {
+        v: VERSION,
+        id: line.id.clone(),
+        name: line.name.clone().unwrap_or_else(|| line.id.clone()),
+        active: line.active,
+        seats: line.seats,
+        country: line.country.clone(),
+        default_telephony: line.default_telephony_configuration,
+        telephony: stored
+            .map(|stored| stored.telephony.clone())
+            .unwrap_or_default(),
+        numbers: stored
+            .map(|stored| stored.numbers.clone())
+            .unwrap_or_default(),
+    })
+}
+
+fn add_telephony(
+    host: &impl Platform,
+    organization: &mut Organization,
+    line: &TelephonyLine,
+) -> Result<(), String> {
+    let account = &line.account_sid;
+    let is_account = account.len() == 34
+        && account.starts_with("AC")
+        && account[2..].bytes().all(|b| b.is_ascii_hexdigit());
+    if !is_account {
+        return Err("account_sid must be AC and 32 hex digits".to_owned());
+    }
+    let api_base_url = line
+        .api_base_url
+        .clone()
+        .unwrap_or_else(|| twilio::API.to_owned());
+    if !api_base_url.starts_with("https://") && !api_base_url.starts_with("http://") {
+        return Err("api_base_url must be an http or https URL".to_owned());
+    }
+    let key = &host.settings().encryption_key;
+    let owner = credential_owner(&organization.id, line.id);
+    let sealed_auth_token = match (&line.auth_token, &line.auth_token_sealed) {
+        (Some(token), None) if !token.is_empty() => {
+            seal::seal(key, &owner, &Secret::new(token), host.random())
+        }
+        (None, Some(sealed)) if seal::open(key, &owner, sealed).is_some() => sealed.clone(),
+        (None, Some(_)) => {
+            return Err(
+                "auth_token_sealed does not open: it was sealed with another ENCRYPTION_KEY"
+                    .to_owned(),
+            );
+        }
+        _ => return Err("auth_token is required".to_owned()),
+    };
+    organization.telephony.retain(|known| known.id != line.id);
+    organization.telephony.push(Telephony {
+        id: line.id,
+        name: line.name.clone().unwrap_or_else(|| line.id.to_string()),
+        account_sid: account.clone(),
+        sealed_auth_token,
+        api_base_url: api_base_url.trim_end_matches('/').to_owned(),
+    });
+    organization.telephony.sort_by_key(|telephony| telephony.id);
+    Ok(())
+}
+
+fn add_number(organization: &mut Organization, line: &NumberLine) -> Result<(), String> {
+    need_uuid("id", Some(&line.id))?;
+    let phone = Phone::parse(&line.number, None).map_err(|why| format!("number {}", why.text()))?;
+    if organization
+        .telephony(line.telephony_configuration)
+        .is_none()
+    {
+        return Err(format!(
+            "telephony_configuration {} is not known",
+            line.telephony_configuration
+        ));
+    }
+    organization
+        .numbers
+        .retain(|known| known.id != line.id && known.number != phone.as_str());
+    organization.numbers.push(Number {
+        id: line.id.to_ascii_lowercase(),
+        number: phone.as_str().to_owned(),
+        telephony: line.telephony_configuration,
+    });
+    organization.numbers.sort_by(|a, b| a.number.cmp(&b.number));
+    Ok(())
+}
+
+fn agent(line: AgentLine, plan: &Plan) -> Result<Agent, String> {
+    need_slug("id", &line.id)?;
+    if let Some(organization) = &line.organization
+        && !plan.organizations.contains_key(organization)
+    {
+        return Err(no_organization(organization));
+    }
+    need_uuid("trigger", line.trigger.as_deref())?;
+    need_uuid("assistant_id", line.assistant_id.as_deref())?;
+    if let Some(bot) = &line.bot_id
+        && (bot.is_empty() || bot.len() > 100)
+    {
+        return Err("bot_id must be between 1 and 100 characters".to_owned());
+    }
+    for (name, script) in [("published", &line.published), ("draft", &line.draft)] {
+        if let Some(script) = script {
+            check_script(script).map_err(|why| format!("{name}: {why}"))?;
+        }
+    }
+    if let Some(hours) = &line.active_hours {
+        validation::hours::Hours::parse(&hours.timezone, &hours.days, &hours.start, &hours.end)
+            .map_err(|issues| format!("active_hours: {}", said(&issues)))?;
+    }
+    let names = names(&line);
+    Ok(Agent {
+        v: VERSION,
+        name: line.name.unwrap_or_else(|| line.id.clone()),
+        id: line.id,
+        organization: line.organization,
+        owner: line.owner,
+        active: line.active,
+        names,
+        published: line.published,
+        draft: line.draft,
+        active_hours: line.active_hours,
+    })
+}
+
+fn said(issues: &[Issue]) -> String {
+    let said: Vec<String> = issues
+        .iter()
+        .map(|issue| format!("{} {}", issue.field, issue.rule.text()))
+        .collect();
+    said.join("; ")
+}
+
+fn check_script(script: &Script) -> Result<(), String> {
+    if script.greeting.trim().is_empty() {
+        return Err("greeting must not be empty".to_owned());
+    }
+    for (name, value, least, most) in [
+        ("ring_s", script.ring_s, 5, 120),
+        ("call_s", script.call_s, 10, 14_400),
+        ("silence_s", script.silence_s, 3, 600),
+    ] {
+        if !(least..=most).contains(&value) {
+            return Err(format!("{name} must be between {least} and {most} seconds"));
+        }
+    }
+    let is_key = |key: &String| {
+        key.len() == 1 && key.bytes().all(|byte| b"0123456789*#ABCD".contains(&byte))
+    };
+    match script.keys.keys().find(|key| !is_key(key)) {
+        Some(key) => Err(format!("keys: {key} is no DTMF key")),
+        None => Ok(()),
+    }
+}
+
+/// Gives the agent its names, and takes from it those it no longer has.
+fn claim(agent: &Agent, plan: &mut Plan, checked: &mut Checked) -> Result<(), String> {
+    let wanted = stored_names(&agent.names);
+    for name in &wanted {
+        match plan.holders.get(name) {
+            Some(holder) if *holder != agent.id => {
+                let shown = name.trim_start_matches("agent-by/");
+                return Err(format!("{shown} is the agent {holder}'s"));
+            }
+            _ => drop(plan.holders.insert(name.clone(), agent.id.clone())),
+        }
+        checked.names.push((name.clone(), agent.id.clone()));
+    }
+    let before = plan
+        .agents
+        .get(&agent.id)
+        .map(|stored| stored_names(&stored.names))
+        .unwrap_or_default();
+    checked
+        .gone
+        .extend(before.into_iter().filter(|name| !wanted.contains(name)));
+    Ok(())
+}
+
+fn names(line: &AgentLine) -> Names {
+    Names {
+        trigger: line.trigger.clone(),
+        bot: line.bot_id.clone(),
+        integer: line.integer_id,
+        assistant: line.assistant_id.clone(),
+    }
+}
+
+fn stored_names(names: &Names) -> Vec<String> {
+    let names = [
+        names.trigger.clone().map(AgentName::Trigger),
+        names.bot.clone().map(AgentName::Bot),
+        names.integer.map(AgentName::Integer),
+        names.assistant.clone().map(AgentName::Assistant),
+    ];
+    names.iter().flatten().map(store::agent_by).collect()
+}
+
+fn key(line: KeyLine, plan: &Plan) -> Result<(String, Key), String> {
+    if !plan.organizations.contains_key(&line.organization) {
+        return Err(no_organization(&line.organization));
+    }
+    let sha256 = match (&line.key, &line.sha256) {
+        (Some(key), None) if key.len() >= 16 => sha256_hex(key.as_bytes()),
+        (Some(_), None) => return Err("key must have 16 characters or more".to_owned()),
+        (None, Some(hash))
+            if hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) =>
+        {
+            hash.to_ascii_lowercase()
+        }
+        _ => return Err("either key or sha256 (64 hex digits) is required".to_owned()),
+    };
+    let key = Key {
+        v: VERSION,
+        organization: line.organization,
+        name: line.name.unwrap_or_default(),
+        category: line.category,
+        permissions: line.permissions,
+        active: line.active,
+        expires_at: line.expires_at,
+    };
+    Ok((sha256, key))
+}
+
+fn no_organization(id: &str) -> String {
+    format!("organization {id} is not known")
+}
+
+fn need_uuid(field: &str, text: Option<&str>) -> Result<(), String> {
+    match text {
+        Some(text) if !is_uuid(text) => Err(format!("{field} must be a UUID")),
+        _ => Ok(()),
+    }
+}
+
+fn is_uuid(text: &str) -> bool {
+    let dash = |index: usize| matches!(index, 8 | 13 | 18 | 23);
+    text.len() == 36
+        && text
+            .bytes()
+            .enumerate()
+            .all(|(index, byte)| match dash(index) {
+                true => byte == b'-',
+                false => byte.is_ascii_hexdigit(),
+            })
+}
+
+fn need_slug(field: &str, text: &str) -> Result<(), String> {
+    if is_slug(text) {
+        Ok(())
+    } else {
+        Err(format!(
+            "{field} must be 1 to 63 characters of a-z, 0-9 and -"
+        ))
+    }
+}
+
+/// Ids stand in paths, tokens and stored names as they are.
+fn is_slug(text: &str) -> bool {
+    (1..=63).contains(&text.len())
+        && !text.starts_with('-')
+        && text
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-')
+}

@@ -1,0 +1,194 @@
+//! The lines of an import and an export. One line describes one thing and names its kind in `type`.
+
+use calls::config::{ActiveHours, Agent, Key, Number, Organization, Permission, Script, Telephony};
+use calls::time::Time;
+use serde::{Deserialize, Serialize};
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(tag = "type", rename_all = "snake_case")]
+pub(super) enum Line {
+    Organization(OrganizationLine),
+    TelephonyConfiguration(TelephonyLine),
+    Number(NumberLine),
+    Agent(Box<AgentLine>),
+    Key(KeyLine),
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct OrganizationLine {
+    pub(super) id: String,
+    #[serde(default)]
+    pub(super) name: Option<String>,
+    #[serde(default = "yes")]
+    pub(super) active: bool,
+    #[serde(default = "ten")]
+    pub(super) seats: u32,
+    #[serde(default)]
+    pub(super) country: Option<String>,
+    #[serde(default)]
+    pub(super) default_telephony_configuration: Option<i64>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct TelephonyLine {
+    pub(super) id: i64,
+    pub(super) organization: String,
+    #[serde(default)]
+    pub(super) name: Option<String>,
+    pub(super) account_sid: String,
+    /// As Twilio shows it, or …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) auth_token: Option<String>,
+    /// … as an export shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) auth_token_sealed: Option<String>,
+    #[serde(default)]
+    pub(super) api_base_url: Option<String>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct NumberLine {
+    pub(super) id: String,
+    pub(super) organization: String,
+    pub(super) number: String,
+    pub(super) telephony_configuration: i64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct AgentLine {
+    pub(super) id: String,
+    #[serde(default)]
+    pub(super) organization: Option<String>,
+    /// The user it belongs to.
+    #[serde(default)]
+    pub(super) owner: Option<String>,
+    #[serde(default)]
+    pub(super) name: Option<String>,
+    #[serde(default = "yes")]
+    pub(super) active: bool,
+    #[serde(default)]
+    pub(super) trigger: Option<String>,
+    #[serde(default)]
+    pub(super) bot_id: Option<String>,
+    #[serde(default)]
+    pub(super) integer_id: Option<i64>,
+    #[serde(default)]
+    pub(super) assistant_id: Option<String>,
+    #[serde(default)]
+    pub(super) published: Option<Script>,
+    #[serde(default)]
+    pub(super) draft: Option<Script>,
+    #[serde(default)]
+    pub(super) active_hours: Option<ActiveHours>,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct KeyLine {
+    pub(super) organization: String,
+    #[serde(default)]
+    pub(super) name: Option<String>,
+    /// The key itself, or …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) key: Option<String>,
+    /// … its SHA-256 in hex, as an export shows it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) sha256: Option<String>,
+    #[serde(default = "rest_apis")]
+    pub(super) category: String,
+    #[serde(default = "all_permissions")]
+    pub(super) permissions: Vec<Permission>,
+    #[serde(default = "yes")]
+    pub(super) active: bool,
+    /// Unix milliseconds.
+    #[serde(default)]
+    pub(super) expires_at: Option<Time>,
+}
+
+fn yes() -> bool {
+    true
+}
+
+fn ten() -> u32 {
+    10
+}
+
+fn rest_apis() -> String {
+    calls::config::REST_APIS.to_owned()
+}
+
+fn all_permissions() -> Vec<Permission> {
+    vec![Permission::CreateCalls, Permission::ReadCalls]
+}
+
+/// An organization as lines: itself, its telephony configurations, its numbers.
+pub(super) fn of_organization(organization: Organization) -> Vec<Line> {
+    let id = organization.id;
+    let mut lines = vec![Line::Organization(OrganizationLine {
+        id: id.clone(),
+        name: Some(organization.name),
+        active: organization.active,
+        seats: organization.seats,
+        country: organization.country,
+        default_telephony_configuration: organization.default_telephony,
+    })];
+    lines.extend(
+        organization
+            .telephony
+            .into_iter()
+            .map(|telephony: Telephony| {
+                Line::TelephonyConfiguration(TelephonyLine {
+                    id: telephony.id,
+                    organization: id.clone(),
+                    name: Some(telephony.name),
+                    account_sid: telephony.account_sid,
+                    auth_token: None,
+                    auth_token_sealed: Some(telephony.sealed_auth_token),
+                    api_base_url: Some(telephony.api_base_url),
+                })
+            }),
+    );
+    lines.extend(organization.numbers.into_iter().map(|number: Number| {
+        Line::Number(NumberLine {
+            id: number.id,
+            organization: id.clone(),
+            number: number.number,
+            telephony_configuration: number.telephony,
+        })
+    }));
+    lines
+}
+
+pub(super) fn of_agent(agent: Agent) -> Line {
+    Line::Agent(Box::new(AgentLine {
+        id: agent.id,
+        organization: agent.organization,
+        owner: agent.owner,
+        name: Some(agent.name),
+        active: agent.active,
+        trigger: agent.names.trigger,
+        bot_id: agent.names.bot,
+        integer_id: agent.names.integer,
+        assistant_id: agent.names.assistant,
+        published: agent.published,
+        draft: agent.draft,
+        active_hours: agent.active_hours,
+    }))
+}
+
+pub(super) fn of_key(sha256: &str, key: Key) -> Line {
+    Line::Key(KeyLine {
+        organization: key.organization,
+        name: Some(key.name),
+        key: None,
+        sha256: Some(sha256.to_owned()),
+        category: key.category,
+        permissions: key.permissions,
+        active: key.active,
+        expires_at: key.expires_at,
+    })
+}

@@ -1,0 +1,62 @@
+//! Reads a request body as the JSON object every API here takes.
+
+use crate::BODY_LIMIT;
+use calls::problem::Problem;
+use http::Request;
+use serde_json::{Map, Value};
+
+/// The body as an object. No body counts as an empty object, so that what is missing is named.
+pub(crate) fn object(request: &Request<Vec<u8>>) -> Result<Map<String, Value>, Problem> {
+    let text = text(request)?;
+    if text.trim().is_empty() {
+        return Ok(Map::new());
+    }
+    match serde_json::from_str(text) {
+        Ok(Value::Object(object)) => Ok(object),
+        Ok(_) => Err(Problem::Malformed(
+            "The request body must be a JSON object".to_owned(),
+        )),
+        // The position helps and shows nothing of what was sent.
+        Err(error) => Err(Problem::Malformed(format!(
+            "The request body is not valid JSON (line {}, column {})",
+            error.line(),
+            error.column()
+        ))),
+    }
+}
+
+/// The body as text of at most 256 KB. A missing content type is taken for JSON.
+pub(crate) fn text(request: &Request<Vec<u8>>) -> Result<&str, Problem> {
+    limited(request)?;
+    if let Some(content_type) = request.headers().get("content-type") {
+        let content_type = content_type.to_str().unwrap_or("?").to_ascii_lowercase();
+        let (media, parameters) = content_type.split_once(';').unwrap_or((&content_type, ""));
+        let media = media.trim();
+        let json = matches!(
+            media,
+            "" | "application/json" | "text/json" | "text/plain" | "application/x-ndjson"
+        ) || media.ends_with("+json");
+        let charset = parameters
+            .split(';')
+            .find_map(|parameter| parameter.trim().strip_prefix("charset="));
+        let utf8 = charset
+            .is_none_or(|name| matches!(name.trim_matches('"'), "utf-8" | "utf8" | "us-ascii"));
+        if !json || !utf8 {
+            return Err(Problem::MediaType);
+        }
+    }
+    let body = request
+        .body()
+        .strip_prefix(b"\xef\xbb\xbf")
+        .unwrap_or(request.body());
+    std::str::from_utf8(body)
+        .map_err(|_| Problem::Malformed("The request body is not valid UTF-8".to_owned()))
+}
+
+/// Refuses a body the host stopped reading.
+pub(crate) fn limited(request: &Request<Vec<u8>>) -> Result<(), Problem> {
+    if request.body().len() > BODY_LIMIT {
+        return Err(Problem::TooLarge);
+    }
+    Ok(())
+}

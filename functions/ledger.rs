@@ -1,0 +1,61 @@
+//! One call's facts as handlers see them: the record and the call folded from its events.
+
+use crate::{Facts, Fault, Platform};
+use calls::call::Call;
+use calls::event::Event;
+use calls::id::CallId;
+use calls::problem::Problem;
+use calls::record::{Record, credential_owner};
+use calls::seal;
+use calls::secret::Secret;
+
+/// A call as it stands.
+pub(crate) struct Standing {
+    pub(crate) record: Record,
+    pub(crate) call: Call,
+}
+
+/// None if there is no such call.
+pub(crate) async fn read(host: &impl Platform, id: CallId) -> Result<Option<Standing>, Fault> {
+    host.read_call(id).await?.map(standing).transpose()
+}
+
+/// Adds events and returns how the call stands with them.
+pub(crate) async fn add(
+    host: &impl Platform,
+    id: CallId,
+    events: &[Event],
+) -> Result<Standing, Fault> {
+    let stored: Vec<(String, String)> = events.iter().map(Event::stored).collect();
+    let facts = host.add_events(id, &stored).await?;
+    standing(facts.ok_or_else(|| Fault(format!("call {id} is gone")))?)
+}
+
+fn standing(facts: Facts) -> Result<Standing, Fault> {
+    let record = serde_json::from_str(&facts.record)
+        .map_err(|error| Fault(format!("a record does not read: {error}")))?;
+    // An event of a form this version does not know is left for the version that does.
+    let events = facts
+        .events
+        .iter()
+        .filter_map(|(_, text)| Event::read(text));
+    Ok(Standing {
+        record,
+        call: Call::fold(events),
+    })
+}
+
+/// The auth token of the account the call is placed with.
+pub(crate) fn credential(host: &impl Platform, record: &Record) -> Result<Secret, Problem> {
+    let owner = credential_owner(&record.organization, record.telephony.id);
+    seal::open(
+        &host.settings().encryption_key,
+        &owner,
+        &record.telephony.sealed_auth_token,
+    )
+    .ok_or_else(|| {
+        Problem::Broken(format!(
+            "the credential of {owner} does not open: another ENCRYPTION_KEY?"
+        ))
+    })
+}

@@ -1,0 +1,80 @@
+//! Responses, and the one place that turns a problem into one.
+
+use crate::Platform;
+use calls::dialect::Dialect;
+use calls::problem::Problem;
+use calls::secret;
+use http::{HeaderName, HeaderValue, Response, StatusCode};
+use serde_json::{Value, json};
+
+pub(crate) type Reply = Response<Vec<u8>>;
+
+pub(crate) fn json_reply(status: u16, body: &Value) -> Reply {
+    with_type(status, "application/json", body.to_string())
+}
+
+pub(crate) fn xml_reply(body: String) -> Reply {
+    with_type(200, "text/xml; charset=utf-8", body)
+}
+
+pub(crate) fn empty(status: u16) -> Reply {
+    let mut reply = Response::new(Vec::new());
+    *reply.status_mut() = StatusCode::from_u16(status).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR);
+    reply
+}
+
+pub(crate) fn with_type(status: u16, content_type: &'static str, body: String) -> Reply {
+    let mut reply = empty(status);
+    *reply.body_mut() = body.into_bytes();
+    set(&mut reply, "content-type", content_type);
+    reply
+}
+
+/// Sets a header; a value that cannot stand in one is left out.
+pub(crate) fn set(reply: &mut Reply, name: &'static str, value: &str) {
+    if let Ok(value) = HeaderValue::from_str(value) {
+        reply
+            .headers_mut()
+            .insert(HeaderName::from_static(name), value);
+    }
+}
+
+/// The problem in the dialect's shape, and a line in the log if it is ours.
+pub(crate) fn problem(
+    host: &impl Platform,
+    dialect: &dyn Dialect,
+    problem: &Problem,
+    request_id: &str,
+) -> Reply {
+    if let Some(cause) = problem.cause() {
+        let line = json!({
+            "level": "error", "message": "request failed", "code": problem.code(),
+            "cause": cause, "dialect": dialect.word(), "request_id": request_id,
+        });
+        host.log(&line.to_string());
+    }
+    let (status, mut body) = dialect.show_problem(problem);
+    let own = dialect.word() == "ringdown";
+    if own {
+        body["request_id"] = json!(request_id);
+    }
+    let content_type = if own {
+        "application/problem+json"
+    } else {
+        "application/json"
+    };
+    let mut reply = with_type(status, content_type, body.to_string());
+    set(&mut reply, "x-error-code", problem.code());
+    if let Some(seconds) = problem.retry_after_s() {
+        set(&mut reply, "retry-after", &seconds.to_string());
+    }
+    if let Problem::Method(allowed) = problem {
+        set(&mut reply, "allow", allowed);
+    }
+    reply
+}
+
+/// A fresh id for `x-request-id`.
+pub(crate) fn request_id(host: &impl Platform) -> String {
+    format!("req_{}", secret::hex(&host.random()))
+}

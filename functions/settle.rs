@@ -1,0 +1,316 @@
+//! Bringing calls to their end: the verdict, its consequences, and the deadlines that make sure it comes.
+
+use crate::ledger::{self, Standing};
+use crate::reply::{self, Reply};
+use crate::{Fault, Platform, SendError, voice};
+use calls::call::Verdict;
+use calls::event::Event;
+use calls::id::CallId;
+use calls::problem::Problem;
+use calls::record::Record;
+use calls::time::Time;
+use calls::twilio::dial;
+use calls::voice::VoiceEvent;
+use http::Request;
+use serde_json::{Value, json};
+
+/// How long Twilio's answer to a question is waited for.
+const ASK_MS: u64 = 8_000;
+/// How long after a missed deadline the next look is taken.
+const LOOK_AGAIN_S: u64 = 15;
+/// How long past its deadline a call may stay open while Twilio cannot be asked or says it is still live.
+const GIVE_UP_S: u64 = 300;
+/// How long past its deadline a call that Twilio does not know of is looked for.
+const SEARCH_S: u64 = 30;
+/// How many due calls one tick wakes.
+const CALLS_PER_TICK: usize = 20;
+
+/// Ends the call if its facts suffice, else makes sure it is looked at again in time.
+pub(crate) async fn after(
+    host: &impl Platform,
+    id: CallId,
+    standing: &Standing,
+) -> Result<(), Fault> {
+    if standing.call.ended().is_some() {
+        return Ok(());
+    }
+    match standing.call.verdict(host.now()) {
+        Some(verdict) => end(host, id, &standing.record, verdict).await,
+        None => look_again(host, id, standing).await,
+    }
+}
+
+/// Asks for a wake-up where the call's deadline has come nearer than the one armed when it was opened:
+/// one side has had its last word, or the dial's outcome is unknown. Others are found by the wake-ups themselves.
+pub(crate) async fn look_again(
+    host: &impl Platform,
+    id: CallId,
+    standing: &Standing,
+) -> Result<(), Fault> {
+    match standing.call.deadline(&standing.record) {
+        Some(deadline) if deadline <= host.now().plus_s(LOOK_AGAIN_S) => {
+            host.wake_at(id, deadline).await
+        }
+        _ => Ok(()),
+    }
+}
+
+/// Ends a call that never rang.
+pub(crate) async fn refuse(
+    host: &impl Platform,
+    id: CallId,
+    record: &Record,
+    why: Event,
+) -> Result<(), Fault> {
+    let standing = ledger::add(host, id, &[why]).await?;
+    match standing.call.verdict(host.now()) {
+        Some(verdict) => end(host, id, record, verdict).await,
+        None => Ok(()),
+    }
+}
+
+/// Writes the verdict, then frees what the call holds. Doing it again changes nothing, and a wake-up does it again
+/// if this is cut short.
+async fn end(
+    host: &impl Platform,
+    id: CallId,
+    record: &Record,
+    verdict: Verdict,
+) -> Result<(), Fault> {
+    let ended = Event::Ended {
+        at: verdict.at,
+        outcome: verdict.outcome,
+        reason: verdict.reason,
+        by: verdict.by,
+    };
+    let standing = ledger::add(host, id, &[ended]).await?;
+    release(host, id, record, &standing).await
+}
+
+async fn release(
+    host: &impl Platform,
+    id: CallId,
+    record: &Record,
+    standing: &Standing,
+) -> Result<(), Fault> {
+    host.free_seat(&record.organization, id).await?;
+    if standing.call.has("audio-started") {
+        host.stop_audio(id).await?;
+    }
+    Ok(())
+}
+
+/// Does what is due for one call and says when to be called again; `None` when the call is over.
+///
+/// Workers calls it from the call's alarm, Spin for each call in the due-index, both at the time asked for by
+/// [`Platform::open_call`] and [`Platform::wake_at`].
+pub async fn wake(host: &impl Platform, id: CallId) -> Result<Option<Time>, Fault> {
+    let Some(standing) = ledger::read(host, id).await? else {
+        return Ok(None);
+    };
+    let Some(deadline) = standing.call.deadline(&standing.record) else {
+        release(host, id, &standing.record, &standing).await?;
+        return Ok(None);
+    };
+    let now = host.now();
+    if standing.call.verdict(now).is_none() && now < deadline {
+        return Ok(Some(deadline));
+    }
+    let standing = match standing.call.verdict(now) {
+        Some(_) => standing,
+        None => reconcile(host, id, standing, deadline).await?,
+    };
+    match standing.call.verdict(host.now()) {
+        Some(verdict) => {
+            end(host, id, &standing.record, verdict).await?;
+            Ok(None)
+        }
+        None => {
+            let later = host.now().plus_s(LOOK_AGAIN_S);
+            Ok(Some(
+                standing
+                    .call
+                    .deadline(&standing.record)
+                    .map_or(later, |deadline| deadline.max(later)),
+            ))
+        }
+    }
+}
+
+/// Asks Twilio how a call stands whose deadline has passed. Past all patience the call is lost, with the evidence.
+async fn reconcile(
+    host: &impl Platform,
+    id: CallId,
+    standing: Standing,
+    deadline: Time,
+) -> Result<Standing, Fault> {
+    let now = host.now();
+    let overdue_s = now.0.saturating_sub(deadline.0) / 1000;
+    let found = match standing.call.sid() {
+        Some(sid) => ask(host, &standing.record, sid).await,
+        None => search(host, id, &standing.record).await,
+    };
+    let event = match found {
+        Found::Stands(event) => {
+            // Its conversation is over, or too long: nobody should be left holding a phone.
+            let live = matches!(&event, Event::Provider { status, .. } if !status.is_final());
+            if let (true, Some(sid)) = (live, standing.call.sid()) {
+                hang_up(host, &standing.record, sid).await;
+            }
+            if live && overdue_s >= GIVE_UP_S {
+                lost(now, "the provider says the call is live long past its end")
+            } else {
+                event
+            }
+        }
+        Found::Nothing if standing.call.sid().is_some() || overdue_s >= SEARCH_S => {
+            lost(now, "the provider knows of no such call")
+        }
+        Found::Unreachable if overdue_s >= GIVE_UP_S => {
+            lost(now, "the provider could not be asked")
+        }
+        Found::Nothing | Found::Unreachable => return Ok(standing),
+    };
+    log(
+        host,
+        "info",
+        "a call past its deadline was reconciled",
+        &id,
+        &event.name(),
+    );
+    ledger::add(host, id, &[event]).await
+}
+
+enum Found {
+    Stands(Event),
+    Nothing,
+    Unreachable,
+}
+
+fn lost(at: Time, evidence: &str) -> Event {
+    Event::Lost {
+        at,
+        evidence: evidence.to_owned(),
+    }
+}
+
+async fn ask(host: &impl Platform, record: &Record, sid: &str) -> Found {
+    let Ok(auth) = ledger::credential(host, record) else {
+        return Found::Unreachable;
+    };
+    let Some(request) = dial::ask(record, &auth, sid) else {
+        return Found::Unreachable;
+    };
+    match host.send(request, ASK_MS).await {
+        Ok(answer) if answer.status() == 404 => Found::Nothing,
+        Ok(answer) if answer.status().is_success() => {
+            let call: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+            dial::standing(&call, host.now()).map_or(Found::Unreachable, Found::Stands)
+        }
+        Ok(_) | Err(SendError::NotSent(_) | SendError::Unclear(_)) => Found::Unreachable,
+    }
+}
+
+/// Looks for a call whose dial had no clear answer. Only an unmistakable one is adopted: two candidates may be two calls.
+async fn search(host: &impl Platform, id: CallId, record: &Record) -> Found {
+    let Ok(auth) = ledger::credential(host, record) else {
+        return Found::Unreachable;
+    };
+    let Some(request) = dial::search(record, &auth) else {
+        return Found::Unreachable;
+    };
+    let found: Value = match host.send(request, ASK_MS).await {
+        Ok(answer) if answer.status().is_success() => {
+            serde_json::from_slice(answer.body()).unwrap_or_default()
+        }
+        Ok(_) | Err(_) => return Found::Unreachable,
+    };
+    match dial::candidates(&found, record).as_slice() {
+        [] => Found::Nothing,
+        [call] => dial::standing(call, host.now()).map_or(Found::Unreachable, Found::Stands),
+        several => {
+            log(
+                host,
+                "warn",
+                "several calls may be the one looked for",
+                &id,
+                &several.len().to_string(),
+            );
+            Found::Nothing
+        }
+    }
+}
+
+/// Asks Twilio to end the call. What comes of it arrives as callbacks.
+pub(crate) async fn hang_up(host: &impl Platform, record: &Record, sid: &str) -> bool {
+    let Ok(auth) = ledger::credential(host, record) else {
+        return false;
+    };
+    let Some(request) = dial::hang_up(record, &auth, sid) else {
+        return false;
+    };
+    // 21220: the call has ended already, which is what was wanted.
+    match host.send(request, ASK_MS).await {
+        Ok(answer) => {
+            let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+            answer.status().is_success() || body["code"] == 21_220
+        }
+        Err(_) => false,
+    }
+}
+
+/// Tells a call that its voice container stopped without an orderly end.
+pub async fn audio_lost(host: &impl Platform, id: CallId, cause: &str) -> Result<(), Fault> {
+    let lost = VoiceEvent::Lost {
+        at: host.now(),
+        cause: cause.to_owned(),
+    };
+    let Some(standing) = ledger::read(host, id).await? else {
+        return Ok(());
+    };
+    if standing.call.has("voice-ended") || standing.call.ended().is_some() {
+        return Ok(());
+    }
+    let standing = ledger::add(host, id, &[Event::Voice(lost)]).await?;
+    after(host, id, &standing).await
+}
+
+/// `POST /internal/tick`: wakes calls that are due, on hosts without alarms. Signed by the launcher.
+pub(crate) async fn tick(
+    host: &impl Platform,
+    request: &Request<Vec<u8>>,
+) -> Result<Reply, Problem> {
+    voice::from_launcher(host, request)?;
+    let due = host.due(CALLS_PER_TICK).await?;
+    for id in &due.calls {
+        let again = match wake(host, *id).await {
+            Ok(again) => again,
+            Err(Fault(cause)) => {
+                log(
+                    host,
+                    "error",
+                    "a call could not be woken and will be again",
+                    id,
+                    &cause,
+                );
+                Some(host.now().plus_s(LOOK_AGAIN_S))
+            }
+        };
+        if let Some(at) = again {
+            host.wake_at(*id, at).await?;
+        }
+    }
+    host.swept(&due).await?;
+    let more = due.calls.len() >= CALLS_PER_TICK;
+    Ok(reply::json_reply(
+        200,
+        &json!({ "woken": due.calls.len(), "more": more }),
+    ))
+}
+
+/// One line in the log about a call.
+pub(crate) fn log(host: &impl Platform, level: &str, message: &str, id: &CallId, cause: &str) {
+    let line =
+        json!({ "level": level, "message": message, "call_id": id.to_string(), "cause": cause });
+    host.log(&line.to_string());
+}

@@ -1,0 +1,84 @@
+//! `status`: how a call went, in the words of the API it is read through, and how the deployment is.
+
+use crate::ledger::{self, Standing};
+use crate::reply::{self, Reply};
+use crate::{Platform, access};
+use calls::config::{Permission, REST_APIS};
+use calls::dialect::Details;
+use calls::dialect::ringdown::Ringdown;
+use calls::dialect::voicing::Voicing;
+use calls::id::{CallId, MAX_RUN};
+use calls::problem::Problem;
+use http::Request;
+use serde_json::json;
+use validation::{Issue, Rule};
+
+/// `GET /v1/calls/{id}`
+pub(crate) async fn call(
+    host: &impl Platform,
+    request: &Request<Vec<u8>>,
+    asked: &str,
+) -> Result<Reply, Problem> {
+    let account = access::check(host, request.headers(), Permission::ReadCalls).await?;
+    let standing = find(host, &account.organization.id, asked).await?;
+    let shown = Ringdown.show_call(&standing.record, &standing.call, host.now());
+    Ok(reply::json_reply(200, &shown))
+}
+
+/// `GET /api/v1/campaigns/get-call-details?call_id=` and `…/get-call-details/{call_id}`
+pub(crate) async fn call_details(
+    host: &impl Platform,
+    request: &Request<Vec<u8>>,
+    in_path: Option<&str>,
+) -> Result<Reply, Problem> {
+    let account = access::check(host, request.headers(), Permission::ReadCalls).await?;
+    account.need_category(REST_APIS)?;
+    let query = request.uri().query().unwrap_or_default();
+    let in_query = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "call_id");
+    let asked = in_path
+        .map(str::to_owned)
+        .or(in_query.map(|(_, value)| value.into_owned()));
+    let asked =
+        asked.ok_or_else(|| Problem::Invalid(vec![Issue::new("call_id", Rule::Missing)]))?;
+    let standing = find(host, &account.organization.id, &asked).await?;
+    let shown = Voicing.show_call(&standing.record, &standing.call, host.now());
+    Ok(reply::json_reply(200, &shown))
+}
+
+/// The organization's call of this id: our own, or the run number asisso shows. Another organization's does not exist.
+async fn find(host: &impl Platform, organization: &str, asked: &str) -> Result<Standing, Problem> {
+    let none = || Problem::NoCall(asked.to_owned());
+    let key = host.settings().signing_key.expose().as_bytes();
+    let id = match asked.parse::<u64>() {
+        Ok(run) if run <= MAX_RUN => CallId::of_run(key, organization, run),
+        _ => CallId::parse(asked).ok_or_else(none)?,
+    };
+    // An id that was not made here for this organization needs no look-up.
+    if CallId::of_run(key, organization, id.run()) != id {
+        return Err(none());
+    }
+    ledger::read(host, id).await?.ok_or_else(none)
+}
+
+/// `GET /health/live`: the code runs. No I/O.
+pub(crate) fn live() -> Reply {
+    reply::json_reply(200, &json!({ "status": "ok" }))
+}
+
+/// `GET /health/ready`: the store answers. Missing settings show before any route is reached.
+pub(crate) async fn ready(host: &impl Platform) -> Result<Reply, Problem> {
+    match host.get("health").await {
+        Ok(_) => Ok(reply::json_reply(
+            200,
+            &json!({ "status": "ok", "store": "ok" }),
+        )),
+        Err(fault) => {
+            let line = json!({ "level": "error", "message": "the store does not answer", "cause": fault.0 });
+            host.log(&line.to_string());
+            Ok(reply::json_reply(
+                503,
+                &json!({ "status": "unavailable", "store": "unavailable" }),
+            ))
+        }
+    }
+}

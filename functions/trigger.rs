@@ -1,0 +1,21 @@
+//! `trigger`: call an agent by the id its trigger has in the path.
+
+use crate::reply::Reply;
+use crate::{Platform, access, body, place};
+use calls::config::Permission;
+use calls::dialect::Dialect;
+use calls::problem::Problem;
+use http::Request;
+
+pub(crate) async fn trigger(
+    host: &impl Platform,
+    dialect: &'static dyn Dialect,
+    request: &Request<Vec<u8>>,
+    uuid: &str,
+) -> Result<Reply, Problem> {
+    let account = access::check(host, request.headers(), Permission::CreateCalls).await?;
+    let asked = body::object(request)?;
+    let wanted = dialect.read_call(uuid, &asked)?;
+    let placed = place::place(host, dialect, &account.organization, wanted).await?;
+    Ok(place::show(dialect, &placed))
+}

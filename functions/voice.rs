@@ -1,0 +1,208 @@
+//! The hand-off to the voice container: its start order, its media socket, its reports.
+
+use crate::ledger;
+use crate::reply::{self, Reply};
+use crate::settle;
+use crate::{Answer, Fault, Platform, place, webhook};
+use calls::event::Event;
+use calls::id::CallId;
+use calls::problem::Problem;
+use calls::record::Record;
+use calls::secret;
+use calls::token::{Door, Token};
+use calls::voice::{
+    self, Report, ReportTo, SIGNATURE_HEADER, StartOrder, TIMESTAMP_HEADER, VoiceEvent,
+};
+use http::Request;
+use serde_json::{Value, json};
+
+/// Has the call's container started. What came of it is the event to keep.
+pub(crate) async fn start(host: &impl Platform, id: CallId, record: &Record) -> Event {
+    let at = host.now();
+    match host.start_audio(id, &order(host, id, record)).await {
+        Ok(()) => Event::AudioStarted { at },
+        Err(Fault(cause)) => {
+            settle::log(
+                host,
+                "error",
+                "no voice container could be started",
+                &id,
+                &cause,
+            );
+            Event::AudioFailed {
+                at,
+                cause: "no voice container could be started".to_owned(),
+            }
+        }
+    }
+}
+
+fn order(host: &impl Platform, id: CallId, record: &Record) -> StartOrder {
+    let report = place::token(host, id, record, Door::Report);
+    StartOrder {
+        version: 1,
+        call: record.id.clone(),
+        engine: "offline".to_owned(),
+        disclosure: record.agent.disclosure.clone(),
+        greeting: record.agent.greeting.clone(),
+        prompt: record.agent.prompt.clone(),
+        agenda: record.agent.agenda.clone(),
+        script: record.agent.answers.clone(),
+        goodbye: record.agent.goodbye.clone(),
+        keys: record.agent.keys.clone(),
+        limits: record.limits,
+        report: ReportTo {
+            url: format!(
+                "{}/internal/report/{report}",
+                host.settings().report_base_url
+            ),
+            key: report_key(host, id),
+        },
+    }
+}
+
+/// The key a container signs its reports with: each call has its own.
+fn report_key(host: &impl Platform, id: CallId) -> String {
+    let key = host.settings().signing_key.expose().as_bytes();
+    secret::sign(key, format!("report key:{id}").as_bytes())
+}
+
+/// `POST /internal/report/{token}`: what the container knows. Sent twice, it changes nothing.
+pub(crate) async fn report(
+    host: &impl Platform,
+    request: &Request<Vec<u8>>,
+    token: &str,
+) -> Result<Reply, Problem> {
+    let key = host.settings().signing_key.expose().as_bytes();
+    let token = Token::read(token, key, Door::Report, host.now()).ok_or(Problem::Forged)?;
+    let signature = header(request, SIGNATURE_HEADER);
+    if !secret::signed(
+        report_key(host, token.call).as_bytes(),
+        request.body(),
+        signature,
+    ) {
+        return Err(Problem::Forged);
+    }
+    let report: Report = serde_json::from_slice(request.body())
+        .map_err(|error| Problem::Malformed(format!("The report does not read: {error}")))?;
+    if CallId::parse(&report.call) != Some(token.call) {
+        return Err(Problem::Forged);
+    }
+    let standing = ledger::read(host, token.call)
+        .await?
+        .ok_or_else(|| Problem::NoCall(token.call.to_string()))?;
+    let same_call = |event: &VoiceEvent| match event {
+        VoiceEvent::MediaStarted { call_sid, .. } => {
+            standing.call.sid().is_none_or(|sid| sid == call_sid)
+        }
+        _ => true,
+    };
+    if !report.events.iter().all(same_call) {
+        return Err(Problem::Forged);
+    }
+    let events: Vec<Event> = report.events.into_iter().map(Event::Voice).collect();
+    let standing = ledger::add(host, token.call, &events).await?;
+    settle::after(host, token.call, &standing).await?;
+    Ok(reply::empty(204))
+}
+
+/// `GET /media/{token}`: Twilio opens the call's media socket. A host that cannot upgrade sends it to the launcher.
+pub(crate) async fn media(
+    host: &impl Platform,
+    request: &Request<Vec<u8>>,
+    token: &str,
+) -> Result<Answer, Problem> {
+    if let Some(launcher) = &host.settings().launcher {
+        let mut reply = reply::empty(307);
+        reply::set(
+            &mut reply,
+            "location",
+            &format!("{}/media/{token}", launcher.public_url),
+        );
+        return Ok(Answer::Reply(reply));
+    }
+    if !header(request, "upgrade").eq_ignore_ascii_case("websocket") {
+        return Err(Problem::UpgradeRequired);
+    }
+    let id = may_open(host, request, token).await?;
+    Ok(Answer::Media(id))
+}
+
+/// `POST /internal/media/{token}`: the launcher asks whether it may open the call's media socket.
+pub(crate) async fn authorize_media(
+    host: &impl Platform,
+    request: &Request<Vec<u8>>,
+    token: &str,
+) -> Result<Reply, Problem> {
+    from_launcher(host, request)?;
+    let asked: Value = serde_json::from_slice(request.body()).unwrap_or_default();
+    let signature = asked["signature"].as_str().unwrap_or_default();
+    let mut upgrade = Request::new(Vec::new());
+    if let Ok(signature) = signature.parse() {
+        upgrade
+            .headers_mut()
+            .insert("x-twilio-signature", signature);
+    }
+    let id = may_open(host, &upgrade, token).await?;
+    Ok(reply::json_reply(200, &json!({ "call": id.to_string() })))
+}
+
+/// The live call this token and Twilio's signature over the socket's address open.
+async fn may_open(
+    host: &impl Platform,
+    upgrade: &Request<Vec<u8>>,
+    token: &str,
+) -> Result<CallId, Problem> {
+    let (id, standing) = webhook::opened(host, token).await?;
+    let url = media_url(host, token);
+    webhook::check_signature(host, &standing, upgrade.headers(), &url, b"")?;
+    if standing.call.ended().is_some() {
+        return Err(Problem::NoCall(id.to_string()));
+    }
+    Ok(id)
+}
+
+/// The WebSocket address Twilio is told: on the launcher where the host cannot upgrade.
+pub(crate) fn media_url(host: &impl Platform, token: &str) -> String {
+    let settings = host.settings();
+    let base = settings
+        .launcher
+        .as_ref()
+        .map_or(&settings.public_base_url, |launcher| &launcher.public_url);
+    // https becomes wss, and http ws, which only loopback uses.
+    format!("{}/media/{token}", base.replacen("http", "ws", 1))
+}
+
+/// Whether the launcher signed this request, not long ago.
+pub(crate) fn from_launcher(
+    host: &impl Platform,
+    request: &Request<Vec<u8>>,
+) -> Result<(), Problem> {
+    let launcher = host.settings().launcher.as_ref().ok_or(Problem::NoRoute)?;
+    let message = (
+        request.method().as_str(),
+        request.uri().path(),
+        request.body().as_slice(),
+    );
+    let timestamp = header(request, TIMESTAMP_HEADER);
+    let signature = header(request, SIGNATURE_HEADER);
+    if voice::launcher_signed(
+        launcher.key.expose(),
+        host.now(),
+        timestamp,
+        signature,
+        message,
+    ) {
+        Ok(())
+    } else {
+        Err(Problem::Forged)
+    }
+}
+
+fn header<'a>(request: &'a Request<Vec<u8>>, name: &str) -> &'a str {
+    request
+        .headers()
+        .get(name)
+        .and_then(|value| value.to_str().ok())
+        .unwrap_or_default()
+}

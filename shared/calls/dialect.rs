@@ -1,0 +1,133 @@
+//! The dialects: each reads a vendor's request into our words and shows results and problems in the vendor's.
+//! Wire shapes are private to their files. The documents of the five APIs are the source of each.
+
+pub mod asisso;
+pub mod ringdown;
+pub mod voicing;
+
+use crate::call::Call;
+use crate::problem::Problem;
+use crate::record::Record;
+use crate::time::Time;
+use serde_json::{Map, Value, json};
+use validation::{Issue, Rule, Variables, WhenMissing};
+
+/// One vendor's API.
+pub trait Dialect: Sync {
+    /// Its name in records and logs.
+    fn word(&self) -> &'static str;
+    /// Reads a request to place a call. `path` is the part of the path that names the agent, if the API has one.
+    fn read_call(&self, path: &str, body: &Map<String, Value>) -> Result<PlaceCall, Problem>;
+    /// Status and body of a placed call.
+    fn show_placed(&self, record: &Record, call: &Call) -> (u16, Value);
+    /// Status and body of a problem.
+    fn show_problem(&self, problem: &Problem) -> (u16, Value);
+    /// The value of a template's path.
+    fn value_of(&self, variables: &Variables, path: &str) -> Option<String>;
+    /// What stands in a template where no value is known, unless the agent says otherwise.
+    fn when_missing(&self) -> WhenMissing;
+}
+
+/// A dialect that can show a call it is asked for.
+pub trait Details: Dialect {
+    fn show_call(&self, record: &Record, call: &Call, now: Time) -> Value;
+}
+
+/// What a program asks for: a call of one agent to one number.
+#[derive(Clone, Debug, PartialEq)]
+pub struct PlaceCall {
+    pub agent: AgentName,
+    /// Speak the draft if there is one.
+    pub draft: bool,
+    /// The number to call as it was given, and the field it stood in.
+    pub to: String,
+    pub to_field: &'static str,
+    /// None: the first number of the telephony configuration.
+    pub from: Option<Caller>,
+    /// None: the organization's default.
+    pub telephony: Option<i64>,
+    pub variables: Variables,
+    /// In place of the agent's own.
+    pub greeting: Option<String>,
+    pub agenda: Option<String>,
+}
+
+/// The number to call from.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caller {
+    Number(String),
+    Id(String),
+}
+
+/// An agent by the name a dialect has for it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AgentName {
+    /// Ringdown's own.
+    Id(String),
+    Trigger(String),
+    Bot(String),
+    Integer(i64),
+    Assistant(String),
+}
+
+impl AgentName {
+    pub fn text(&self) -> String {
+        match self {
+            AgentName::Id(text)
+            | AgentName::Trigger(text)
+            | AgentName::Bot(text)
+            | AgentName::Assistant(text) => text.clone(),
+            AgentName::Integer(number) => number.to_string(),
+        }
+    }
+}
+
+/// `{"detail": "…"}`, as three of the five answer.
+fn detail(text: impl Into<String>) -> Value {
+    json!({ "detail": text.into() })
+}
+
+/// FastAPI's list of validation errors: `{"detail":[{"loc","msg","type"}]}`.
+fn detail_list(issues: &[Issue]) -> Value {
+    let list: Vec<Value> = issues
+        .iter()
+        .map(|issue| {
+            let (msg, kind) = fastapi_words(&issue.rule);
+            let loc: Vec<&str> = std::iter::once("body")
+                .chain(issue.field.split('.').filter(|part| !part.is_empty()))
+                .collect();
+            json!({ "loc": loc, "msg": msg, "type": kind })
+        })
+        .collect();
+    json!({ "detail": list })
+}
+
+fn fastapi_words(rule: &Rule) -> (String, &'static str) {
+    match rule {
+        Rule::Missing => ("field required".to_owned(), "value_error.missing"),
+        Rule::NotText => ("str type expected".to_owned(), "type_error.str"),
+        Rule::NotInteger => (
+            "value is not a valid integer".to_owned(),
+            "type_error.integer",
+        ),
+        Rule::NotNumber => ("value is not a valid float".to_owned(), "type_error.float"),
+        Rule::NotBoolean => (
+            "value could not be parsed to a boolean".to_owned(),
+            "type_error.bool",
+        ),
+        Rule::NotObject => ("value is not a valid dict".to_owned(), "type_error.dict"),
+        Rule::NotList => ("value is not a valid list".to_owned(), "type_error.list"),
+        Rule::NotUuid => ("value is not a valid uuid".to_owned(), "type_error.uuid"),
+        Rule::Length(..) | Rule::NotAPhone(_) | Rule::Other(_) => (rule.text(), "value_error"),
+    }
+}
+
+/// A body that is no JSON object, as FastAPI reports it.
+fn detail_malformed(why: &str) -> Value {
+    json!({ "detail": [{ "loc": ["body"], "msg": why, "type": "value_error.jsondecode" }] })
+}
+
+/// A number that cannot be called, as one more invalid field.
+fn number_issue(field: &str, why: validation::NotAPhone) -> Issue {
+    Issue::new(field, Rule::NotAPhone(why.text().to_owned()))
+}

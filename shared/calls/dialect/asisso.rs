@@ -1,0 +1,117 @@
+//! asisso: `POST /api/v1/public/agent/{uuid}` and `/api/v1/public/agent/test/{uuid}`.
+//! Source: Asisso's page "API Trigger". Validation errors are FastAPI's, as its upstream answers them.
+
+use super::{AgentName, Dialect, PlaceCall, detail, detail_list, detail_malformed, number_issue};
+use crate::call::Call;
+use crate::problem::Problem;
+use crate::record::Record;
+use serde_json::{Map, Value, json};
+use validation::{Fields, Variables, WhenMissing};
+
+/// The published agent, or its draft on the test URL.
+pub struct Asisso {
+    pub draft: bool,
+}
+
+/// Names in `initial_context` that Ringdown sets itself; a caller's values under them are passed over,
+/// so that nobody can make an agent believe it called somebody else.
+pub const RESERVED: [&str; 6] = [
+    "called_number",
+    "caller_number",
+    "direction",
+    "provider",
+    "runtime_configuration",
+    "trigger_mode",
+];
+
+impl Dialect for Asisso {
+    fn word(&self) -> &'static str {
+        "asisso"
+    }
+
+    fn read_call(&self, path: &str, body: &Map<String, Value>) -> Result<PlaceCall, Problem> {
+        let mut fields = Fields::of(body);
+        let to = fields.required_text("phone_number");
+        let context = fields
+            .object("initial_context")
+            .cloned()
+            .unwrap_or_default();
+        let telephony = fields.integer("telephony_configuration_id");
+        fields.done().map_err(Problem::Invalid)?;
+        let variables = context
+            .into_iter()
+            .filter(|(name, _)| !RESERVED.contains(&name.as_str()))
+            .collect();
+        Ok(PlaceCall {
+            agent: AgentName::Trigger(path.to_owned()),
+            draft: self.draft,
+            to,
+            to_field: "phone_number",
+            from: None,
+            telephony,
+            variables: Variables(variables),
+            greeting: None,
+            agenda: None,
+        })
+    }
+
+    fn show_placed(&self, record: &Record, _call: &Call) -> (u16, Value) {
+        let run = record.call_id().map(crate::id::CallId::run);
+        let body = json!({
+            "status": "initiated",
+            "workflow_run_id": run,
+            "workflow_run_name": record.run_name,
+        });
+        (200, body)
+    }
+
+    fn show_problem(&self, problem: &Problem) -> (u16, Value) {
+        let status = match problem {
+            Problem::Malformed(why) => return (422, detail_malformed(why)),
+            Problem::Invalid(issues) => return (422, detail_list(issues)),
+            Problem::InvalidNumber(field, why) => {
+                return (422, detail_list(&[number_issue(field, *why)]));
+            }
+            Problem::VariablesMissing(_) => 422,
+            Problem::NoKey | Problem::WrongKey => 401,
+            Problem::WrongCategory
+            | Problem::NotAllowed
+            | Problem::OrganizationInactive
+            | Problem::ForeignAgent(_)
+            | Problem::OutsideHours { .. }
+            | Problem::Forged => 403,
+            Problem::NoAgent(_) => return (404, detail("Trigger not found or not active")),
+            Problem::AgentWithoutOwner(_)
+            | Problem::AgentWithoutOrganization(_)
+            | Problem::NoTelephony
+            | Problem::NoCaller
+            | Problem::NoCall(_)
+            | Problem::NoRoute => 404,
+            Problem::NotConfigured => 400,
+            Problem::ProviderRefused { .. } => {
+                return (
+                    400,
+                    detail(format!("Call failed to initiate: {}", problem.text())),
+                );
+            }
+            Problem::NoSeat { .. } | Problem::ProviderBusy => 429,
+            Problem::DialUnknown(_) => 409,
+            Problem::Method(_) => 405,
+            Problem::TooLarge => 413,
+            Problem::MediaType => 415,
+            Problem::UpgradeRequired => 426,
+            Problem::Broken(_) => 500,
+        };
+        (status, detail(problem.text()))
+    }
+
+    /// `{{initial_context.user.name}}` and `{{user.name}}` are the same.
+    fn value_of(&self, variables: &Variables, path: &str) -> Option<String> {
+        let bare = path.strip_prefix("initial_context.").unwrap_or(path);
+        variables.at(path).or_else(|| variables.at(bare))
+    }
+
+    fn when_missing(&self) -> WhenMissing {
+        WhenMissing::Empty
+    }
+}

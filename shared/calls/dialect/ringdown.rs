@@ -1,0 +1,233 @@
+//! Ringdown's own API: calls shown with everything known of them, problems as RFC 9457 `application/problem+json`.
+
+use super::{AgentName, Caller, Details, Dialect, PlaceCall};
+use crate::call::Call;
+use crate::event::{Event, Told};
+use crate::problem::Problem;
+use crate::record::Record;
+use crate::time::Time;
+use crate::voice::{Line, Speaker, VoiceEvent};
+use serde_json::{Map, Value, json};
+use validation::{Fields, Rule, Variables, WhenMissing};
+
+pub struct Ringdown;
+
+impl Dialect for Ringdown {
+    fn word(&self) -> &'static str {
+        "ringdown"
+    }
+
+    fn read_call(&self, _path: &str, body: &Map<String, Value>) -> Result<PlaceCall, Problem> {
+        let mut fields = Fields::of(body);
+        let agent = fields.required_text("agent_id");
+        let to = fields.required_text("to");
+        let from = fields.text("from").filter(|text| !text.is_empty());
+        let variables = fields.object("variables").cloned().unwrap_or_default();
+        let greeting = fields.text("greeting").filter(|text| !text.is_empty());
+        let agenda = fields.text("agenda").filter(|text| !text.is_empty());
+        let telephony = fields.integer("telephony_configuration_id");
+        let mode = fields.text("mode").unwrap_or_default();
+        if !matches!(mode.as_str(), "" | "live" | "draft") {
+            fields.refuse("mode", Rule::Other("must be live or draft".to_owned()));
+        }
+        fields.done().map_err(Problem::Invalid)?;
+        Ok(PlaceCall {
+            agent: AgentName::Id(agent),
+            draft: mode == "draft",
+            to,
+            to_field: "to",
+            from: from.map(Caller::Number),
+            telephony,
+            variables: Variables(variables),
+            greeting,
+            agenda,
+        })
+    }
+
+    fn show_placed(&self, record: &Record, call: &Call) -> (u16, Value) {
+        (201, self.show_call(record, call, record.created_at))
+    }
+
+    fn show_problem(&self, problem: &Problem) -> (u16, Value) {
+        let status = match problem {
+            Problem::Malformed(_) | Problem::NotConfigured => 400,
+            Problem::Invalid(_) | Problem::InvalidNumber(..) | Problem::VariablesMissing(_) => 422,
+            Problem::NoKey | Problem::WrongKey => 401,
+            Problem::WrongCategory
+            | Problem::NotAllowed
+            | Problem::OrganizationInactive
+            | Problem::OutsideHours { .. }
+            | Problem::Forged => 403,
+            Problem::NoAgent(_)
+            | Problem::ForeignAgent(_)
+            | Problem::AgentWithoutOwner(_)
+            | Problem::AgentWithoutOrganization(_)
+            | Problem::NoTelephony
+            | Problem::NoCaller
+            | Problem::NoCall(_)
+            | Problem::NoRoute => 404,
+            Problem::NoSeat { .. } | Problem::ProviderBusy => 429,
+            Problem::ProviderRefused {
+                number_at_fault: true,
+                ..
+            } => 422,
+            Problem::ProviderRefused {
+                number_at_fault: false,
+                ..
+            } => 502,
+            Problem::DialUnknown(_) => 409,
+            Problem::Method(_) => 405,
+            Problem::TooLarge => 413,
+            Problem::MediaType => 415,
+            Problem::UpgradeRequired => 426,
+            Problem::Broken(_) => 500,
+        };
+        let mut body = json!({
+            "type": "about:blank",
+            "title": http::StatusCode::from_u16(status).ok().and_then(|status| status.canonical_reason()),
+            "status": status,
+            "code": problem.code(),
+            "detail": problem.text(),
+        });
+        if let Problem::Invalid(issues) = problem {
+            let errors: Vec<Value> = issues
+                .iter()
+                .map(|issue| json!({ "field": issue.field, "message": issue.rule.text() }))
+                .collect();
+            body["errors"] = json!(errors);
+        }
+        if let Problem::InvalidNumber(field, why) = problem {
+            body["errors"] = json!([{ "field": field, "message": why.text() }]);
+        }
+        if let Some(seconds) = problem.retry_after_s() {
+            body["retry_after_s"] = json!(seconds);
+        }
+        if let Problem::OutsideHours {
+            next: Some(next), ..
+        } = problem
+        {
+            body["next_allowed_at"] = json!(next);
+        }
+        (status, body)
+    }
+
+    fn value_of(&self, variables: &Variables, path: &str) -> Option<String> {
+        variables.at(path)
+    }
+
+    fn when_missing(&self) -> WhenMissing {
+        WhenMissing::Empty
+    }
+}
+
+impl Details for Ringdown {
+    fn show_call(&self, record: &Record, call: &Call, now: Time) -> Value {
+        let ended = call.ended();
+        let time = |at: Option<Time>| at.map(Time::rfc3339);
+        json!({
+            "id": record.id,
+            "status": call.stage().word(),
+            "outcome": ended.as_ref().map(|verdict| verdict.outcome.word()),
+            "end_reason": ended.as_ref().map(|verdict| verdict.reason.as_str()),
+            "ended_by": ended.as_ref().and_then(|verdict| verdict.by),
+            "organization": record.organization,
+            "agent_id": record.agent.id,
+            "agent_name": record.agent.name,
+            "mode": record.mode,
+            "created_through": record.dialect,
+            "to": record.to,
+            "from": record.from,
+            "telephony_configuration_id": record.telephony.id,
+            "provider": "twilio",
+            "provider_sid": call.sid(),
+            "answered_by": call.answered_by(),
+            "created_at": record.created_at.rfc3339(),
+            "dialled_at": time(call.dialled_at()),
+            "ringing_at": time(call.ringing_at()),
+            "answered_at": time(call.answered_at()),
+            "media_started_at": time(call.media_started_at()),
+            "first_audio_at": time(call.first_audio_at()),
+            "ended_at": time(ended.as_ref().and_then(|_| call.hung_up_at())),
+            "duration_s": call.duration_s(now),
+            "variables": record.variables,
+            "unresolved_variables": record.unresolved,
+            "greeting": record.agent.greeting,
+            "transcript": call.transcript().iter().map(|line| show_line(record, line)).collect::<Vec<_>>(),
+            "recording_url": call.recording_url(),
+            "timeline": timeline(record, call),
+        })
+    }
+}
+
+/// Every event with its time, its source, seconds since the call was created, and what it says.
+pub fn timeline(record: &Record, call: &Call) -> Vec<Value> {
+    let created = json!({
+        "at": record.created_at.rfc3339(), "offset_s": 0.0, "event": "created", "source": "gateway",
+    });
+    let events = call.timeline().into_iter().map(|event| {
+        let mut shown = json!({
+            "at": event.at().rfc3339(),
+            "offset_s": event.at().seconds_since(record.created_at),
+            "event": word(event),
+            "source": event.source(),
+        });
+        if let Some(detail) = what(event) {
+            shown["detail"] = json!(detail);
+        }
+        shown
+    });
+    std::iter::once(created).chain(events).collect()
+}
+
+fn word(event: &Event) -> String {
+    match event {
+        Event::Provider { status, .. } => match status.word() {
+            "in-progress" => "answered".to_owned(),
+            word => word.replace('-', "_"),
+        },
+        Event::Voice(VoiceEvent::MediaStarted { .. }) => "media_started".to_owned(),
+        Event::Voice(VoiceEvent::FirstAudio { .. }) => "greeting".to_owned(),
+        Event::Voice(VoiceEvent::Line { .. }) => "line".to_owned(),
+        event => event.name().replace('-', "_"),
+    }
+}
+
+fn what(event: &Event) -> Option<String> {
+    match event {
+        Event::DialRefused { status, code, .. } => Some(match code {
+            Some(code) => format!("error {code}, status {status}"),
+            None => format!("status {status}"),
+        }),
+        Event::DialUnknown { cause, .. } | Event::AudioFailed { cause, .. } => Some(cause.clone()),
+        Event::Provider {
+            told: Told::Poll, ..
+        } => Some("the provider was asked".to_owned()),
+        Event::AnsweredBy { answered_by, .. } => Some(answered_by.clone()),
+        Event::Voice(VoiceEvent::Line { line, .. }) => {
+            Some(format!("{}: {}", speaker(line.speaker), line.text))
+        }
+        Event::Voice(VoiceEvent::Ended { reason, .. }) => Some(reason.clone()),
+        Event::Voice(VoiceEvent::Lost { cause, .. }) => Some(cause.clone()),
+        Event::Lost { evidence, .. } => Some(evidence.clone()),
+        Event::Ended {
+            outcome, reason, ..
+        } => Some(format!("{}: {reason}", outcome.word())),
+        _ => None,
+    }
+}
+
+fn show_line(record: &Record, line: &Line) -> Value {
+    json!({
+        "speaker": speaker(line.speaker),
+        "text": line.text,
+        "at": line.at.rfc3339(),
+        "offset_s": line.at.seconds_since(record.created_at),
+    })
+}
+
+fn speaker(speaker: Speaker) -> &'static str {
+    match speaker {
+        Speaker::Agent => "agent",
+        Speaker::Contact => "contact",
+    }
+}

@@ -1,0 +1,229 @@
+//! Every way a request can fail, in our words. Each dialect shows each of them in its own.
+
+use validation::{Issue, NotAPhone};
+
+/// A request that fails. What a caller may read is in [`Problem::text`]; causes are for the log.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Problem {
+    /// The body is no JSON object.
+    Malformed(String),
+    Invalid(Vec<Issue>),
+    /// The number to call, in the named field, is none that is called.
+    InvalidNumber(String, NotAPhone),
+    NoKey,
+    WrongKey,
+    /// The key is good, but of a category this API does not take.
+    WrongCategory,
+    /// The key lacks the permission.
+    NotAllowed,
+    OrganizationInactive,
+    /// No such agent, or not active. Carries the id asked for.
+    NoAgent(String),
+    /// The agent belongs to another organization.
+    ForeignAgent(String),
+    AgentWithoutOwner(String),
+    AgentWithoutOrganization(String),
+    /// The telephony configuration named in the request is not the organization's.
+    NoTelephony,
+    /// The organization has no telephony configuration, or the one to use has no number to call from.
+    NotConfigured,
+    /// The number to call from is not the organization's.
+    NoCaller,
+    /// Names the agent insists on, without values.
+    VariablesMissing(Vec<String>),
+    /// The agent's active hours; `next` is when they begin again, RFC 3339.
+    OutsideHours {
+        next: Option<String>,
+        retry_after_s: Option<u64>,
+    },
+    NoSeat {
+        retry_after_s: u64,
+    },
+    /// Twilio refused the call; the log knows why.
+    ProviderRefused {
+        number_at_fault: bool,
+        code: Option<u32>,
+    },
+    /// Twilio takes no more requests just now.
+    ProviderBusy,
+    /// The outcome of the dial is not known in time to name the call's SID. Carries the call's id.
+    DialUnknown(String),
+    NoCall(String),
+    NoRoute,
+    /// The methods the path does take.
+    Method(&'static str),
+    TooLarge,
+    MediaType,
+    /// A callback or internal message that is not genuine.
+    Forged,
+    /// The upgrade the path wants was not asked for.
+    UpgradeRequired,
+    /// Our fault. The cause is for the log alone.
+    Broken(String),
+}
+
+impl Problem {
+    /// The machine's word for it: header `x-error-code`.
+    pub fn code(&self) -> &'static str {
+        match self {
+            Problem::Malformed(_) => "malformed_body",
+            Problem::Invalid(_) => "invalid_request",
+            Problem::InvalidNumber(_, NotAPhone::Premium) => "number_not_allowed",
+            Problem::InvalidNumber(..) => "invalid_number",
+            Problem::NoKey => "no_api_key",
+            Problem::WrongKey => "invalid_api_key",
+            Problem::WrongCategory => "wrong_key_category",
+            Problem::NotAllowed => "permission_denied",
+            Problem::OrganizationInactive => "organization_inactive",
+            Problem::NoAgent(_) => "agent_not_found",
+            Problem::ForeignAgent(_) => "agent_of_other_organization",
+            Problem::AgentWithoutOwner(_) => "agent_without_owner",
+            Problem::AgentWithoutOrganization(_) => "agent_without_organization",
+            Problem::NoTelephony => "telephony_configuration_not_found",
+            Problem::NotConfigured => "telephony_not_configured",
+            Problem::NoCaller => "caller_not_found",
+            Problem::VariablesMissing(_) => "variables_missing",
+            Problem::OutsideHours { .. } => "outside_active_hours",
+            Problem::NoSeat { .. } => "no_capacity",
+            Problem::ProviderRefused { .. } => "provider_refused",
+            Problem::ProviderBusy => "provider_busy",
+            Problem::DialUnknown(_) => "dial_unknown",
+            Problem::NoCall(_) => "call_not_found",
+            Problem::NoRoute => "not_found",
+            Problem::Method(_) => "method_not_allowed",
+            Problem::TooLarge => "body_too_large",
+            Problem::MediaType => "unsupported_media_type",
+            Problem::Forged => "invalid_signature",
+            Problem::UpgradeRequired => "upgrade_required",
+            Problem::Broken(_) => "internal_error",
+        }
+    }
+
+    /// One clear sentence for the caller.
+    pub fn text(&self) -> String {
+        match self {
+            Problem::Malformed(why) => why.clone(),
+            Problem::Invalid(issues) => issues
+                .iter()
+                .map(|issue| format!("{} {}", issue.field, issue.rule.text()))
+                .collect::<Vec<_>>()
+                .join("; "),
+            Problem::InvalidNumber(field, why) => format!("{field} {}", why.text()),
+            Problem::NoKey | Problem::WrongKey => "Invalid API key".to_owned(),
+            Problem::WrongCategory => {
+                "This API key's category does not give access to this API".to_owned()
+            }
+            Problem::NotAllowed => "The API key does not have the required permission".to_owned(),
+            Problem::OrganizationInactive => "Organization inactive".to_owned(),
+            Problem::NoAgent(_) => "Agent not found or not active".to_owned(),
+            Problem::ForeignAgent(_) => "API key does not have access to this agent".to_owned(),
+            Problem::AgentWithoutOwner(id) => {
+                format!("User ID not found for assistant with ID {id}")
+            }
+            Problem::AgentWithoutOrganization(id) => {
+                format!("Organization ID not found for assistant with ID {id}")
+            }
+            Problem::NoTelephony => "Telephony configuration not found".to_owned(),
+            Problem::NotConfigured => "Telephony provider not configured".to_owned(),
+            Problem::NoCaller => "The number to call from was not found".to_owned(),
+            Problem::VariablesMissing(names) => format!("No value for: {}", names.join(", ")),
+            Problem::OutsideHours {
+                next: Some(next), ..
+            } => {
+                format!("The agent is outside its active hours; they begin again at {next}")
+            }
+            Problem::OutsideHours { next: None, .. } => {
+                "The agent is outside its active hours".to_owned()
+            }
+            Problem::NoSeat { .. } => "Concurrent call limit reached".to_owned(),
+            Problem::ProviderRefused {
+                code: Some(code), ..
+            } => {
+                format!("The telephony provider refused the call (error {code})")
+            }
+            Problem::ProviderRefused { code: None, .. } => {
+                "The telephony provider refused the call".to_owned()
+            }
+            Problem::ProviderBusy => {
+                "The telephony provider takes no more calls just now".to_owned()
+            }
+            Problem::DialUnknown(id) => format!(
+                "The telephony provider did not say whether it placed the call; read call {id} before trying again"
+            ),
+            Problem::NoCall(_) => "Call not found".to_owned(),
+            Problem::NoRoute => "Not Found".to_owned(),
+            Problem::Method(_) => "Method Not Allowed".to_owned(),
+            Problem::TooLarge => "The request body is larger than 256 KB".to_owned(),
+            Problem::MediaType => {
+                "The request body must be JSON in UTF-8 (application/json)".to_owned()
+            }
+            Problem::Forged => "Invalid signature".to_owned(),
+            Problem::UpgradeRequired => "This address takes WebSocket upgrades only".to_owned(),
+            Problem::Broken(_) => "Internal server error".to_owned(),
+        }
+    }
+
+    /// When trying again may help, in seconds: header `Retry-After`.
+    pub fn retry_after_s(&self) -> Option<u64> {
+        match self {
+            Problem::NoSeat { retry_after_s } => Some(*retry_after_s),
+            Problem::OutsideHours { retry_after_s, .. } => *retry_after_s,
+            Problem::ProviderBusy => Some(5),
+            _ => None,
+        }
+    }
+
+    /// What the log is told beside the code.
+    pub fn cause(&self) -> Option<&str> {
+        match self {
+            Problem::Broken(cause) => Some(cause),
+            _ => None,
+        }
+    }
+
+    /// Every kind of problem once, for the tables that must cover them all.
+    pub fn one_of_each() -> Vec<Problem> {
+        let id = || "id".to_owned();
+        vec![
+            Problem::Malformed(id()),
+            Problem::Invalid(Vec::new()),
+            Problem::InvalidNumber(id(), NotAPhone::Length),
+            Problem::NoKey,
+            Problem::WrongKey,
+            Problem::WrongCategory,
+            Problem::NotAllowed,
+            Problem::OrganizationInactive,
+            Problem::NoAgent(id()),
+            Problem::ForeignAgent(id()),
+            Problem::AgentWithoutOwner(id()),
+            Problem::AgentWithoutOrganization(id()),
+            Problem::NoTelephony,
+            Problem::NotConfigured,
+            Problem::NoCaller,
+            Problem::VariablesMissing(Vec::new()),
+            Problem::OutsideHours {
+                next: None,
+                retry_after_s: None,
+            },
+            Problem::NoSeat { retry_after_s: 1 },
+            Problem::ProviderRefused {
+                number_at_fault: true,
+                code: None,
+            },
+            Problem::ProviderRefused {
+                number_at_fault: false,
+                code: None,
+            },
+            Problem::ProviderBusy,
+            Problem::DialUnknown(id()),
+            Problem::NoCall(id()),
+            Problem::NoRoute,
+            Problem::Method("GET"),
+            Problem::TooLarge,
+            Problem::MediaType,
+            Problem::Forged,
+            Problem::UpgradeRequired,
+            Problem::Broken(id()),
+        ]
+    }
+}
