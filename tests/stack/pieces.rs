@@ -1,0 +1,104 @@
+//! Building the pieces that run: native programs, the Worker, the Spin component, the voice image.
+
+use crate::command::{self, MINUTE, output, program, run};
+use crate::place;
+use crate::screen::Step;
+use anyhow::Result;
+use std::process::Command;
+
+/// The simulator, the launcher and the voice; and the Spin host for tests where there is no `spin`.
+pub(crate) fn native(with_spin_host: bool) -> Result<()> {
+    build(
+        "simulator, launcher, voice",
+        "about 2 minutes the first time",
+        &["simulator", "audio"],
+    )?;
+    if with_spin_host {
+        build(
+            "Spin host",
+            "wasmtime: about 10 minutes the first time",
+            &["spin-host"],
+        )?;
+    }
+    Ok(())
+}
+
+fn build(name: &str, long: &str, packages: &[&str]) -> Result<()> {
+    let mut step = Step::begin(name);
+    let there = packages.iter().all(|package| {
+        let bin = if *package == "audio" {
+            "voice"
+        } else {
+            package
+        };
+        place::native(bin).exists()
+    });
+    if !there {
+        step.explain(long);
+    }
+    let mut cargo = program("cargo");
+    cargo.args(["build", "--profile", "native", "--bins"]);
+    for package in packages {
+        cargo.args(["--package", package]);
+    }
+    run(cargo, &format!("build-{}", packages[0]), 40 * MINUTE)?;
+    step.done("");
+    Ok(())
+}
+
+pub(crate) fn worker() -> Result<()> {
+    script("Worker", "functions/worker/build.sh")
+}
+
+pub(crate) fn spin() -> Result<()> {
+    script("Spin component", "functions/spin/build.sh")
+}
+
+pub(crate) fn image() -> Result<()> {
+    script("voice image", "functions/audio/build-image.sh")
+}
+
+fn script(name: &str, path: &str) -> Result<()> {
+    let mut step = Step::begin(name);
+    let log = format!("build-{}", name.to_lowercase().replace(' ', "-"));
+    if !place::log(&log).exists() {
+        step.explain("a minute or two the first time");
+    }
+    let mut shell = program("bash");
+    shell.arg(path);
+    // The script itself reads target/tools/env; this run's own toolchain must not override it.
+    shell.env_remove("RUSTUP_TOOLCHAIN");
+    run(shell, &log, 30 * MINUTE)?;
+    step.done("");
+    Ok(())
+}
+
+/// `spin` on PATH, if it runs components of this kind (4.1 or newer); shown with its version.
+pub(crate) fn real_spin() -> Option<String> {
+    let mut spin = Command::new("spin");
+    spin.arg("--version");
+    let said = output(spin).ok()?;
+    let version = said.split_whitespace().nth(1)?;
+    (crate::setup::version_pair(version) >= (4, 1)).then(|| version.to_owned())
+}
+
+/// Node running the wrangler of this checkout.
+pub(crate) fn wrangler() -> Command {
+    let mut node = command::program("node");
+    node.arg(place::node_modules().join("wrangler/bin/wrangler.js"))
+        .env("WRANGLER_SEND_METRICS", "false")
+        .env("WRANGLER_HIDE_BANNER", "true")
+        .env("WRANGLER_LOG_PATH", place::dev().join("wrangler-logs"))
+        .env("WRANGLER_REGISTRY_PATH", place::dev().join("registry"))
+        .env("CLOUDFLARE_CF_FETCH_ENABLED", "false")
+        .env("NO_COLOR", "1")
+        .env("CI", "true")
+        .env_remove("RUSTUP_TOOLCHAIN");
+    if !crate::docker::has_buildx() {
+        node.env(
+            "WRANGLER_DOCKER_BIN",
+            place::root().join("tests/stack/docker-without-buildx"),
+        );
+    }
+    node
+}

@@ -1,0 +1,150 @@
+//! One long-running program of the stack: its process group, its log, and ending it whole.
+
+use crate::command::{self, create, tail};
+use crate::place;
+use anyhow::Result;
+use nix::sys::signal::{Signal, killpg};
+use nix::unistd::Pid;
+use serde_json::{Value, json};
+use std::process::{Child, Command};
+use std::time::{Duration, Instant};
+
+/// A program, started by this run or read from the state of another.
+pub(crate) struct Process {
+    pub(crate) name: String,
+    /// Also the id of its process group.
+    pid: i32,
+    /// When the system says it began: tells it from a later process with the same id.
+    born: String,
+    child: Option<Child>,
+}
+
+impl Process {
+    /// Starts it with all output in its own log.
+    pub(crate) fn start(name: &str, mut command: Command) -> Result<Process> {
+        let log = create(&place::log(name))?;
+        command.stdout(log.try_clone()?).stderr(log);
+        let child = command::start(&mut command)?;
+        let pid = child.id().cast_signed();
+        Ok(Process {
+            name: name.to_owned(),
+            pid,
+            born: born(pid).unwrap_or_default(),
+            child: Some(child),
+        })
+    }
+
+    pub(crate) fn alive(&mut self) -> bool {
+        if let Some(child) = &mut self.child {
+            return matches!(child.try_wait(), Ok(None));
+        }
+        born(self.pid).is_some_and(|born| born == self.born)
+    }
+
+    /// Asks the whole group to end, and makes it end after `patience`.
+    pub(crate) fn stop(&mut self, patience: Duration) {
+        // The leader may be gone and its children not; a group id is not given away while it has members.
+        if !self.alive() && members(self.pid) == 0 {
+            return;
+        }
+        let group = Pid::from_raw(self.pid);
+        let began = Instant::now();
+        let _ = killpg(group, Signal::SIGTERM);
+        while began.elapsed() < patience && (self.alive() || members(self.pid) > 0) {
+            std::thread::sleep(Duration::from_millis(50));
+        }
+        let _ = killpg(group, Signal::SIGKILL);
+        if let Some(child) = &mut self.child {
+            let _ = child.wait();
+        }
+    }
+
+    pub(crate) fn log_tail(&self, lines: usize) -> String {
+        tail(&place::log(&self.name), lines)
+    }
+
+    pub(crate) fn to_json(&self) -> Value {
+        json!({"name": self.name, "pid": self.pid, "born": self.born})
+    }
+
+    pub(crate) fn from_json(value: &Value) -> Option<Process> {
+        Some(Process {
+            name: value["name"].as_str()?.to_owned(),
+            pid: i32::try_from(value["pid"].as_i64()?).ok()?,
+            born: value["born"].as_str()?.to_owned(),
+            child: None,
+        })
+    }
+}
+
+/// When this process began, in whatever form the system tells it; `None` if there is none, or only its remains.
+pub(crate) fn born(pid: i32) -> Option<String> {
+    if cfg!(target_os = "linux") {
+        let stat = std::fs::read_to_string(format!("/proc/{pid}/stat")).ok()?;
+        let fields = fields(&stat);
+        // Of what follows the name: state first, start time twentieth.
+        return (fields.first() != Some(&"Z"))
+            .then(|| fields.get(19).copied().map(str::to_owned))?;
+    }
+    let mut ps = Command::new("ps");
+    ps.args(["-o", "lstart=", "-p", &pid.to_string()]);
+    command::output(ps).ok().filter(|text| !text.is_empty())
+}
+
+/// Programs of this checkout that run, other than this one: path and process id.
+pub(crate) fn ours() -> Vec<String> {
+    let here = place::root().display().to_string();
+    let mut found = Vec::new();
+    for entry in std::fs::read_dir("/proc").into_iter().flatten().flatten() {
+        let name = entry.file_name().to_string_lossy().into_owned();
+        if !name.chars().all(|c| c.is_ascii_digit()) || name == std::process::id().to_string() {
+            continue;
+        }
+        let program = std::fs::read_link(entry.path().join("exe")).unwrap_or_default();
+        let words = std::fs::read(entry.path().join("cmdline")).unwrap_or_default();
+        let words = String::from_utf8_lossy(&words).replace('\0', " ");
+        let wrangler = words.contains(&format!("{here}/tests/node_modules/wrangler"));
+        if program.starts_with(&here) || wrangler {
+            found.push(format!("process {name}: {words}"));
+        }
+    }
+    found
+}
+
+/// How many processes of the group are left.
+fn members(group: i32) -> usize {
+    let Ok(all) = std::fs::read_dir("/proc") else {
+        return usize::from(killpg(Pid::from_raw(group), None).is_ok());
+    };
+    all.flatten()
+        .filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok())
+        .filter(|stat| {
+            let fields = fields(stat);
+            fields.first() != Some(&"Z") && fields.get(2) == Some(&group.to_string().as_str())
+        })
+        .count()
+}
+
+/// What follows the name, which may itself hold spaces and brackets.
+fn fields(stat: &str) -> Vec<&str> {
+    stat.rsplit_once(')')
+        .map(|(_, rest)| rest.split_whitespace().collect())
+        .unwrap_or_default()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_group_ends_with_its_children() {
+        let mut command = Command::new("sh");
+        command.args(["-c", "sleep 60 & sleep 60"]);
+        let mut process = Process::start("test-process", command).unwrap();
+        assert!(process.alive());
+        process.stop(Duration::from_secs(5));
+        assert!(!process.alive());
+        assert_eq!(members(process.pid), 0);
+        assert!(Process::from_json(&process.to_json()).is_some_and(|mut read| !read.alive()));
+    }
+}

@@ -1,0 +1,266 @@
+//! `cargo verify`: set-up, then every suite, one line each, and a last line with the sum.
+
+use crate::command::{MINUTE, program, run_logged, tail};
+use crate::docker::Traces;
+use crate::process;
+use crate::screen::{self, Ink, heading, ink, say};
+use crate::settings::{self, local};
+use crate::setup::{self, Needs, Ready};
+use crate::stack::{self, Hosts, Stack, Wanted};
+use crate::suites::{SUITES, Suite, Work};
+use crate::{pieces, place, signals};
+use anyhow::{Result, bail};
+use std::process::{Command, ExitCode};
+use std::time::{Duration, Instant};
+
+/// What a suite came to.
+enum Outcome {
+    Ran { passed: usize, failed: usize },
+    Skipped(&'static str),
+}
+
+struct Run {
+    ready: Ready,
+    before: Option<Traces>,
+    /// The stack that runs now, or why it does not.
+    stack: Option<(Hosts, Result<Stack, String>)>,
+}
+
+/// The words after `cargo verify`: none for all suites, else parts of their names.
+pub(crate) fn run(words: &[String]) -> Result<ExitCode> {
+    let chosen: Vec<&Suite> = SUITES
+        .iter()
+        .filter(|suite| words.is_empty() || words.iter().any(|word| suite.name.contains(word)))
+        .collect();
+    if chosen.is_empty() {
+        let names: Vec<&str> = SUITES.iter().map(|suite| suite.name).collect();
+        bail!("no suite of that name; there are:\n{}", names.join("\n"));
+    }
+    stack::check_free()?;
+    let wants = |host: fn(Hosts) -> bool| {
+        words.is_empty() || chosen.iter().any(|suite| suite.stack.is_some_and(host))
+    };
+    let ready = setup::run(Needs {
+        worker: wants(|hosts| hosts.worker),
+        spin: wants(|hosts| hosts.spin),
+        npm: true,
+    })?;
+    let mut run = Run {
+        before: ready.engine.is_some().then(Traces::look),
+        ready,
+        stack: None,
+    };
+    heading("Suites");
+    let (mut passed, mut failed) = (0, 0);
+    for suite in chosen {
+        let began = Instant::now();
+        run.arrange(suite.stack);
+        let outcome = run.suite(suite);
+        signals::check()?;
+        let seconds = began.elapsed();
+        match outcome {
+            Ok(Outcome::Skipped(why)) => line(Ink::Dim, "--", suite.name, why, seconds),
+            Ok(Outcome::Ran {
+                passed: more,
+                failed: 0,
+            }) => {
+                passed += more;
+                line(
+                    Ink::Green,
+                    "ok",
+                    suite.name,
+                    &format!("{more} passed"),
+                    seconds,
+                );
+            }
+            Ok(Outcome::Ran {
+                passed: more,
+                failed: wrong,
+            }) => {
+                passed += more;
+                failed += wrong;
+                let counts = format!("{more} passed, {wrong} failed");
+                line(Ink::Red, "FAILED", suite.name, &counts, seconds);
+                say(&indented(&tail(&place::log(&log(suite)), 60)));
+                run.tell_logs();
+            }
+            Err(error) => {
+                failed += 1;
+                line(Ink::Red, "FAILED", suite.name, "1 failed", seconds);
+                say(&indented(&format!("{error:#}")));
+            }
+        }
+    }
+    drop(run);
+    say(&format!("\n{passed} passed, {failed} failed"));
+    Ok(if failed == 0 {
+        ExitCode::SUCCESS
+    } else {
+        ExitCode::FAILURE
+    })
+}
+
+impl Run {
+    /// Has the stack of this suite run, and no other.
+    fn arrange(&mut self, wanted: Option<Hosts>) {
+        if self.stack.as_ref().map(|(hosts, _)| *hosts) == wanted {
+            return;
+        }
+        self.stack = None;
+        if let Some(hosts) = wanted {
+            let wanted = Wanted {
+                run: "verify",
+                hosts,
+                fresh: true,
+            };
+            let started = screen::quietly(|| Stack::start(&self.ready, &wanted));
+            self.stack = Some((hosts, started.map_err(|error| format!("{error:#}"))));
+        }
+    }
+
+    fn suite(&self, suite: &Suite) -> Result<Outcome> {
+        if let Some((_, Err(why))) = &self.stack {
+            bail!("the stack does not run: {why}");
+        }
+        match suite.work {
+            Work::Tests(words) => self.tests(suite, words),
+            Work::Check([name, words @ ..]) => {
+                let mut command = program(name);
+                command.args(words);
+                whole(suite, command)
+            }
+            Work::Check([]) => bail!("an empty command"),
+            Work::Wrangler(words) => {
+                let mut wrangler = pieces::wrangler();
+                wrangler.args(words);
+                whole(suite, wrangler)
+            }
+            Work::WasmClippy(package, target) => wasm_clippy(suite, package, target),
+            Work::Leftovers => self.leftovers(),
+        }
+    }
+
+    fn tests(&self, suite: &Suite, words: &[&str]) -> Result<Outcome> {
+        let mut cargo = program("cargo");
+        cargo.args(words);
+        cargo.env("SIMULATOR", local(settings::SIMULATOR_PORT));
+        if let Some((hosts, _)) = &self.stack {
+            let (host, port) = if hosts.worker {
+                ("worker", settings::WORKER_PORT)
+            } else {
+                ("spin", settings::SPIN_PORT)
+            };
+            let voices = if self.ready.engine.is_some() {
+                "containers"
+            } else {
+                "processes"
+            };
+            cargo
+                .env("GATEWAY", local(port))
+                .env("HOST", host)
+                .env("VOICES", voices);
+        }
+        let status = run_logged(&mut cargo, &log(suite), 30 * MINUTE)?;
+        let said = std::fs::read_to_string(place::log(&log(suite)))?;
+        let (passed, mut failed) = count(&said);
+        // A crash or a test that does not compile leaves no summary.
+        if failed == 0 && (!status.success() || passed == 0) {
+            failed = 1;
+        }
+        Ok(Outcome::Ran { passed, failed })
+    }
+
+    /// What the programs of the stack said, after a suite failed on them.
+    fn tell_logs(&self) {
+        if let Some((_, Ok(stack))) = &self.stack {
+            say(&indented(&stack.tails(15)));
+        }
+    }
+
+    fn leftovers(&self) -> Result<Outcome> {
+        let mut left = process::ours();
+        if let Some(before) = &self.before {
+            let traces = Traces::since(before);
+            left.extend(traces.containers.iter().map(|id| format!("container {id}")));
+            left.extend(traces.tags.iter().map(|tag| format!("image tag {tag}")));
+        }
+        if !left.is_empty() {
+            bail!("{}", left.join("\n"));
+        }
+        Ok(Outcome::Ran {
+            passed: 1,
+            failed: 0,
+        })
+    }
+}
+
+fn whole(suite: &Suite, mut command: Command) -> Result<Outcome> {
+    let status = run_logged(&mut command, &log(suite), 30 * MINUTE)?;
+    Ok(Outcome::Ran {
+        passed: usize::from(status.success()),
+        failed: usize::from(!status.success()),
+    })
+}
+
+fn wasm_clippy(suite: &Suite, package: &str, target: &str) -> Result<Outcome> {
+    if !setup::target_is_there(target) {
+        return Ok(Outcome::Skipped(
+            "no clippy comes with the wasm targets here",
+        ));
+    }
+    let mut cargo = program("cargo");
+    cargo.args([
+        "clippy", "-p", package, "--target", target, "--", "-D", "warnings",
+    ]);
+    whole(suite, cargo)
+}
+
+/// Sums libtest's summaries: passed, failed.
+fn count(said: &str) -> (usize, usize) {
+    let mut sum = (0, 0);
+    for line in said.lines().filter(|line| line.starts_with("test result:")) {
+        for part in line.split([';', '.']) {
+            let mut words = part.split_whitespace();
+            let number = words.next().and_then(|word| word.parse::<usize>().ok());
+            match (number, words.next()) {
+                (Some(number), Some("passed")) => sum.0 += number,
+                (Some(number), Some("failed")) => sum.1 += number,
+                _ => {}
+            }
+        }
+    }
+    sum
+}
+
+fn line(colour: Ink, mark: &str, name: &str, counts: &str, took: Duration) {
+    say(&format!(
+        "{}  {name:<32} {counts:<24} {:>7.1} s",
+        ink(colour, &format!("{mark:<6}")),
+        took.as_secs_f32()
+    ));
+}
+
+fn log(suite: &Suite) -> String {
+    let name = suite.name.replace([',', '-', ' '], "_");
+    format!("verify-{}", name.replace("__", "_"))
+}
+
+fn indented(text: &str) -> String {
+    text.lines()
+        .map(|line| format!("        {line}"))
+        .collect::<Vec<_>>()
+        .join("\n")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::count;
+
+    #[test]
+    fn summaries_add_up() {
+        let said = "\ntest result: ok. 12 passed; 0 failed; 3 ignored; 0 measured; 1 filtered out; finished in 0.01s\n\
+            test result: FAILED. 1 passed; 2 failed; 0 ignored; 0 measured; 0 filtered out; finished in 0.01s\n";
+        assert_eq!(count(said), (13, 2));
+        assert_eq!(count("error: could not compile"), (0, 0));
+    }
+}
