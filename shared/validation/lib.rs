@@ -7,6 +7,7 @@ pub mod phone;
 pub mod template;
 pub mod variables;
 pub mod zone;
+mod zone_rule;
 mod zone_table;
 
 pub use fields::Fields;
