@@ -1,0 +1,441 @@
+//! A platform in memory that never waits, with a clock that stands until it is moved and a small Twilio beside it.
+
+use calls::id::CallId;
+use calls::secret::Secret;
+use calls::settings::{EncryptionKey, Launcher, Settings};
+use calls::time::Time;
+use calls::voice::StartOrder;
+use functions::{Due, Facts, Fault, Lease, Opened, Platform, SendError};
+use http::{Request, Response};
+use serde_json::json;
+use std::cell::{Cell, RefCell};
+use std::collections::{BTreeMap, BTreeSet};
+
+/// How often each kind of operation was asked for: what a call costs.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Operations {
+    pub config_reads: usize,
+    pub config_writes: usize,
+    pub call_requests: usize,
+    pub seat_requests: usize,
+    pub audio_requests: usize,
+    pub wakes_asked: usize,
+    pub sent: usize,
+}
+
+pub struct Memory {
+    settings: Settings,
+    now: Cell<Time>,
+    drawn: Cell<u64>,
+    pub config: RefCell<BTreeMap<String, String>>,
+    pub calls: RefCell<BTreeMap<CallId, Facts>>,
+    pub wakes: RefCell<BTreeMap<CallId, Time>>,
+    pub seats: RefCell<BTreeMap<String, BTreeMap<CallId, Time>>>,
+    pub started: RefCell<Vec<StartOrder>>,
+    pub running: RefCell<BTreeSet<CallId>>,
+    pub logged: RefCell<Vec<String>>,
+    pub twilio: Twilio,
+    pub operations: RefCell<Operations>,
+    /// The next so many operations on calls and seats fail.
+    pub failing: Cell<usize>,
+}
+
+/// Twilio's side: what was posted, what it placed, and what it answers when asked.
+#[derive(Default)]
+pub struct Twilio {
+    /// The forms of `Calls.json` requests.
+    pub asked: RefCell<Vec<BTreeMap<String, String>>>,
+    /// SID and form of every call placed.
+    pub placed: RefCell<Vec<(String, BTreeMap<String, String>)>>,
+    /// The status each call has, for polls. None: Twilio cannot be reached.
+    pub standing: RefCell<BTreeMap<String, String>>,
+    pub down: Cell<bool>,
+    pub hung_up: RefCell<Vec<String>>,
+}
+
+impl Default for Memory {
+    fn default() -> Memory {
+        Memory::new(false)
+    }
+}
+
+impl Memory {
+    pub const SIGNING_KEY: &'static str = "signing-key-of-the-tests-0123456789abcdef";
+    pub const LAUNCHER_KEY: &'static str = "launcher-key-of-the-tests";
+    pub const ADMIN_TOKEN: &'static str = "rd_admin_demo_6b1f0c8d2e4a5937";
+
+    /// `launcher`: as on a host that cannot start containers.
+    pub fn new(launcher: bool) -> Memory {
+        let launcher = launcher.then(|| Launcher {
+            url: "http://127.0.0.1:8791".to_owned(),
+            public_url: "https://launcher.example".to_owned(),
+            key: Secret::new(Memory::LAUNCHER_KEY),
+        });
+        Memory {
+            settings: Settings {
+                public_base_url: "https://gw.example".to_owned(),
+                report_base_url: "https://gw.example".to_owned(),
+                admin_token: Secret::new(Memory::ADMIN_TOKEN),
+                signing_key: Secret::new(Memory::SIGNING_KEY),
+                encryption_key: EncryptionKey([7; 32]),
+                launcher,
+                allowed_private_origins: Vec::new(),
+                dial_timeout_ms: 10_000,
+            },
+            now: Cell::new(Time(1_795_167_000_000)),
+            drawn: Cell::new(0),
+            config: RefCell::default(),
+            calls: RefCell::default(),
+            wakes: RefCell::default(),
+            seats: RefCell::default(),
+            started: RefCell::default(),
+            running: RefCell::default(),
+            logged: RefCell::default(),
+            twilio: Twilio::default(),
+            operations: RefCell::default(),
+            failing: Cell::new(0),
+        }
+    }
+
+    /// With the demo organization imported.
+    pub fn demo() -> Memory {
+        let memory = Memory::default();
+        memory.import_demo();
+        memory
+    }
+
+    pub fn import_demo(&self) {
+        let request = Request::post("/v1/admin/import")
+            .header("authorization", format!("Bearer {}", Memory::ADMIN_TOKEN))
+            .body(include_bytes!("demo.ndjson").to_vec())
+            .expect("a request");
+        let functions::Answer::Reply(reply) = crate::finish(functions::answer(self, request))
+        else {
+            panic!("an import is no upgrade");
+        };
+        assert_eq!(
+            reply.status(),
+            200,
+            "{}",
+            String::from_utf8_lossy(reply.body())
+        );
+        *self.operations.borrow_mut() = Operations::default();
+    }
+
+    pub fn pass_s(&self, seconds: u64) {
+        self.now.set(self.now.get().plus_s(seconds));
+    }
+
+    /// Wakes every call whose time has come, as alarms would. True if there was one.
+    pub fn wake_due(&self) -> bool {
+        let now = self.now.get();
+        let due: Vec<CallId> = self
+            .wakes
+            .borrow()
+            .iter()
+            .filter(|(_, at)| **at <= now)
+            .map(|(id, _)| *id)
+            .collect();
+        for id in &due {
+            self.wakes.borrow_mut().remove(id);
+            if let Ok(Some(again)) = crate::finish(functions::wake(self, *id)) {
+                self.wakes.borrow_mut().insert(*id, again);
+            }
+        }
+        !due.is_empty()
+    }
+
+    fn may_fail(&self) -> Result<(), Fault> {
+        match self.failing.get() {
+            0 => Ok(()),
+            left => {
+                self.failing.set(left - 1);
+                Err(Fault("the store is down".to_owned()))
+            }
+        }
+    }
+
+    fn count(&self, count: impl FnOnce(&mut Operations)) {
+        count(&mut self.operations.borrow_mut());
+    }
+}
+
+impl Platform for Memory {
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn now(&self) -> Time {
+        self.now.get()
+    }
+
+    fn random(&self) -> [u8; 16] {
+        let drawn = self.drawn.get() + 1;
+        self.drawn.set(drawn);
+        let mut random = [0; 16];
+        random[..8].copy_from_slice(&drawn.wrapping_mul(0x9e37_79b9_7f4a_7c15).to_be_bytes());
+        random[8..].copy_from_slice(&drawn.to_be_bytes());
+        random
+    }
+
+    fn log(&self, line: &str) {
+        self.logged.borrow_mut().push(line.to_owned());
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<String>, Fault> {
+        self.count(|operations| operations.config_reads += 1);
+        Ok(self.config.borrow().get(key).cloned())
+    }
+
+    async fn put(&self, key: &str, value: &str) -> Result<(), Fault> {
+        self.count(|operations| operations.config_writes += 1);
+        self.config
+            .borrow_mut()
+            .insert(key.to_owned(), value.to_owned());
+        Ok(())
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), Fault> {
+        self.config.borrow_mut().remove(key);
+        Ok(())
+    }
+
+    async fn keys(&self, prefix: &str) -> Result<Vec<String>, Fault> {
+        Ok(self
+            .config
+            .borrow()
+            .keys()
+            .filter(|key| key.starts_with(prefix))
+            .cloned()
+            .collect())
+    }
+
+    async fn open_call(&self, call: CallId, record: &str, wake_at: Time) -> Result<Opened, Fault> {
+        self.count(|operations| operations.call_requests += 1);
+        self.may_fail()?;
+        if self.calls.borrow().contains_key(&call) {
+            return Ok(Opened::Exists);
+        }
+        let facts = Facts {
+            record: record.to_owned(),
+            events: Vec::new(),
+        };
+        self.calls.borrow_mut().insert(call, facts);
+        self.wakes.borrow_mut().insert(call, wake_at);
+        Ok(Opened::Created)
+    }
+
+    async fn add_events(
+        &self,
+        call: CallId,
+        events: &[(String, String)],
+    ) -> Result<Option<Facts>, Fault> {
+        self.count(|operations| operations.call_requests += 1);
+        self.may_fail()?;
+        let mut calls = self.calls.borrow_mut();
+        let Some(facts) = calls.get_mut(&call) else {
+            return Ok(None);
+        };
+        for (name, text) in events {
+            if !facts.events.iter().any(|(known, _)| known == name) {
+                facts.events.push((name.clone(), text.clone()));
+            }
+        }
+        Ok(Some(facts.clone()))
+    }
+
+    async fn read_call(&self, call: CallId) -> Result<Option<Facts>, Fault> {
+        self.count(|operations| operations.call_requests += 1);
+        Ok(self.calls.borrow().get(&call).cloned())
+    }
+
+    async fn wake_at(&self, call: CallId, at: Time) -> Result<(), Fault> {
+        self.count(|operations| operations.wakes_asked += 1);
+        let mut wakes = self.wakes.borrow_mut();
+        let earliest = wakes.get(&call).map_or(at, |armed| at.min(*armed));
+        wakes.insert(call, earliest);
+        Ok(())
+    }
+
+    async fn due(&self, most: usize) -> Result<Due, Fault> {
+        let now = self.now.get();
+        let wakes = self.wakes.borrow();
+        let calls = wakes
+            .iter()
+            .filter(|(_, at)| **at <= now)
+            .map(|(id, _)| *id)
+            .take(most)
+            .collect();
+        Ok(Due { calls, mark: now.0 })
+    }
+
+    async fn swept(&self, due: &Due) -> Result<(), Fault> {
+        let mut wakes = self.wakes.borrow_mut();
+        for call in &due.calls {
+            if wakes.get(call).is_some_and(|at| at.0 <= due.mark) {
+                wakes.remove(call);
+            }
+        }
+        Ok(())
+    }
+
+    async fn take_seat(&self, organization: &str, lease: Lease, seats: u32) -> Result<bool, Fault> {
+        self.count(|operations| operations.seat_requests += 1);
+        self.may_fail()?;
+        let mut all = self.seats.borrow_mut();
+        let held = all.entry(organization.to_owned()).or_default();
+        let now = self.now.get();
+        held.retain(|_, until| *until > now);
+        if held.len() >= seats as usize && !held.contains_key(&lease.call) {
+            return Ok(false);
+        }
+        held.insert(lease.call, lease.until);
+        Ok(true)
+    }
+
+    async fn free_seat(&self, organization: &str, call: CallId) -> Result<(), Fault> {
+        self.count(|operations| operations.seat_requests += 1);
+        self.may_fail()?;
+        if let Some(held) = self.seats.borrow_mut().get_mut(organization) {
+            held.remove(&call);
+        }
+        Ok(())
+    }
+
+    async fn seats_taken(&self, organization: &str) -> Result<u32, Fault> {
+        let now = self.now.get();
+        let seats = self.seats.borrow();
+        let held = seats.get(organization).map_or(0, |held| {
+            held.values().filter(|until| **until > now).count()
+        });
+        Ok(u32::try_from(held).unwrap_or(u32::MAX))
+    }
+
+    async fn send(
+        &self,
+        request: Request<Vec<u8>>,
+        _timeout_ms: u64,
+    ) -> Result<Response<Vec<u8>>, SendError> {
+        self.count(|operations| operations.sent += 1);
+        self.twilio.answer(&request, self.now.get())
+    }
+
+    async fn start_audio(&self, call: CallId, order: &StartOrder) -> Result<(), Fault> {
+        self.count(|operations| operations.audio_requests += 1);
+        self.started.borrow_mut().push(order.clone());
+        self.running.borrow_mut().insert(call);
+        Ok(())
+    }
+
+    async fn stop_audio(&self, call: CallId) -> Result<(), Fault> {
+        self.count(|operations| operations.audio_requests += 1);
+        self.running.borrow_mut().remove(&call);
+        Ok(())
+    }
+}
+
+impl Twilio {
+    fn answer(
+        &self,
+        request: &Request<Vec<u8>>,
+        now: Time,
+    ) -> Result<Response<Vec<u8>>, SendError> {
+        if self.down.get() {
+            return Err(SendError::Unclear("Twilio does not answer".to_owned()));
+        }
+        let path = request.uri().path().to_owned();
+        let form: BTreeMap<String, String> = form_urlencoded::parse(request.body())
+            .into_owned()
+            .collect();
+        let sid_asked = path
+            .rsplit('/')
+            .next()
+            .unwrap_or_default()
+            .trim_end_matches(".json")
+            .to_owned();
+        if request.method() == "POST" && path.ends_with("/Calls.json") {
+            return self.place(form);
+        }
+        if request.method() == "POST" {
+            self.hung_up.borrow_mut().push(sid_asked.clone());
+            return Ok(reply(
+                200,
+                &json!({ "sid": sid_asked, "status": "completed" }),
+            ));
+        }
+        if path.ends_with("/Calls.json") {
+            let date = rfc2822(now);
+            let calls: Vec<_> = self
+                .placed
+                .borrow()
+                .iter()
+                .map(|(sid, _)| json!({ "sid": sid, "status": self.status(sid), "date_created": date }))
+                .collect();
+            return Ok(reply(200, &json!({ "calls": calls })));
+        }
+        match self
+            .placed
+            .borrow()
+            .iter()
+            .any(|(sid, _)| *sid == sid_asked)
+        {
+            true => Ok(reply(
+                200,
+                &json!({ "sid": sid_asked, "status": self.status(&sid_asked), "duration": "7" }),
+            )),
+            false => Ok(reply(404, &json!({ "code": 20404 }))),
+        }
+    }
+
+    fn status(&self, sid: &str) -> String {
+        self.standing
+            .borrow()
+            .get(sid)
+            .cloned()
+            .unwrap_or_else(|| "queued".to_owned())
+    }
+
+    fn place(&self, form: BTreeMap<String, String>) -> Result<Response<Vec<u8>>, SendError> {
+        self.asked.borrow_mut().push(form.clone());
+        let to = form.get("To").cloned().unwrap_or_default();
+        let refused =
+            |status: u16, code: u32| Ok(reply(status, &json!({ "code": code, "status": status })));
+        match to.as_str() {
+            "+15005550001" => return refused(400, 21_217),
+            "+15005550002" => return refused(400, 21_214),
+            "+15005550003" => return refused(400, 21_215),
+            "+15005550004" => return refused(400, 21_216),
+            "+15005550019" => return refused(429, 20_429),
+            _ => {}
+        }
+        let sid = format!("CA{:032x}", self.placed.borrow().len() + 1);
+        self.placed.borrow_mut().push((sid.clone(), form));
+        match to.as_str() {
+            "+15005550017" => refused(500, 20_500),
+            "+15005550018" => Err(SendError::Unclear("no answer in time".to_owned())),
+            _ => Ok(reply(201, &json!({ "sid": sid, "status": "queued" }))),
+        }
+    }
+}
+
+fn reply(status: u16, body: &serde_json::Value) -> Response<Vec<u8>> {
+    let mut reply = Response::new(body.to_string().into_bytes());
+    *reply.status_mut() = http::StatusCode::from_u16(status).expect("a status");
+    reply
+}
+
+/// `Fri, 20 Nov 2026 09:30:00 +0000`
+fn rfc2822(at: Time) -> String {
+    const MONTHS: [&str; 12] = [
+        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
+    ];
+    let text = at.rfc3339();
+    let month: usize = text[5..7].parse().expect("a month");
+    format!(
+        "Day, {} {} {} {} +0000",
+        &text[8..10],
+        MONTHS[month - 1],
+        &text[..4],
+        &text[11..19]
+    )
+}
