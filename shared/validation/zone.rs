@@ -209,6 +209,8 @@ mod tests {
                 zone.local(unix_ms);
                 zone.next_change(unix_ms);
                 assert!(zone.coming(unix_ms, 14, 1_439) >= unix_ms);
+                // Midnight is past: the answer is now, to the millisecond.
+                assert_eq!(zone.coming(unix_ms, 0, 0), unix_ms);
             }
         }
     }
