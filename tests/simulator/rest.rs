@@ -1,0 +1,401 @@
+//! Twilio's REST API under `/2010-04-01`: create, read, list and change calls.
+
+use crate::call::{Call, Steer};
+use crate::clock::{parse_date, rfc2822};
+use crate::faults::HttpFault;
+use crate::order::{Order, replacement, value};
+use crate::record::{Fields, Record};
+use crate::refusal::{Refusal, bad_request, not_found, of_number, of_status, unauthorized};
+use crate::scenario::Scenario;
+use crate::server::{App, Cut};
+use crate::twilio::{Account, Twilio};
+use axum::body::Bytes;
+use axum::extract::{Path, RawQuery, State};
+use axum::http::{HeaderMap, StatusCode, Uri, header};
+use axum::response::{IntoResponse, Response};
+use axum::{Extension, Json};
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
+use serde_json::{Value, json};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// `POST Accounts/{account}/Calls.json`
+pub(crate) async fn create(
+    State(app): State<App>,
+    Path(sid): Path<String>,
+    Extension(cut): Extension<Cut>,
+    headers: HeaderMap,
+    body: Bytes,
+) -> Result<Response, Refusal> {
+    let account = authorized(&app, &sid, &headers)?.clone();
+    let fields = form(&body);
+    let order = Order::parse(&fields)?;
+    let scenario = Scenario::of(&order.to);
+    if let Scenario::Refused(code) = scenario {
+        return Err(of_number(code, &order.to));
+    }
+    let fault = HttpFault::take(&mut app.faults().create);
+    if let Some(fault) = &fault
+        && (fault.cut || fault.status.is_some())
+        && !fault.place
+    {
+        return Err(break_down(fault, &cut).await);
+    }
+    let call = app.place(&account, order, fields);
+    if let Some(fault) = fault {
+        if fault.cut || fault.status.is_some() {
+            call.record().create_answer = fault.status.unwrap_or(0);
+            return Err(break_down(&fault, &cut).await);
+        }
+        tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await;
+    }
+    match scenario {
+        Scenario::CreateBreaks => {
+            call.record().create_answer = 500;
+            return Err(of_status(500));
+        }
+        Scenario::CreateHangs => {
+            tokio::time::sleep(Duration::from_millis(app.config.hang_ms)).await;
+            cut.now().await
+        }
+        _ => {}
+    }
+    let mut record = call.record();
+    record.create_answer = 201;
+    Ok((StatusCode::CREATED, Json(shown(&record))).into_response())
+}
+
+/// Carries a fault out; gives the refusal unless the connection is to be cut.
+async fn break_down(fault: &HttpFault, cut: &Cut) -> Refusal {
+    tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await;
+    match fault.refusal() {
+        Some(refusal) if !fault.cut => refusal,
+        _ => cut.now().await,
+    }
+}
+
+/// `GET Accounts/{account}/Calls/{sid}.json`
+pub(crate) async fn read(
+    State(app): State<App>,
+    Path((account, file)): Path<(String, String)>,
+    Extension(cut): Extension<Cut>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Json<Value>, Refusal> {
+    authorized(&app, &account, &headers)?;
+    let fault = HttpFault::take(&mut app.faults().read);
+    stumble(fault, &cut).await?;
+    let call = find(&app, &account, &file, &uri)?;
+    Ok(Json(shown(&call.record())))
+}
+
+/// `POST Accounts/{account}/Calls/{sid}.json`: hang up, cancel, or send elsewhere.
+pub(crate) async fn change(
+    State(app): State<App>,
+    Path((account, file)): Path<(String, String)>,
+    Extension(cut): Extension<Cut>,
+    headers: HeaderMap,
+    uri: Uri,
+    body: Bytes,
+) -> Result<Json<Value>, Refusal> {
+    authorized(&app, &account, &headers)?;
+    let fault = HttpFault::take(&mut app.faults().change);
+    stumble(fault, &cut).await?;
+    let call = find(&app, &account, &file, &uri)?;
+    let fields = form(&body);
+    let status = call.record().status;
+    let waiting = matches!(status, "queued" | "ringing");
+    if call.record().is_over() {
+        return Err(bad_request(
+            21220,
+            "Call is not in-progress. Cannot redirect.",
+        ));
+    }
+    match value(&fields, "Status") {
+        Some("completed") => call.steer(Steer::ApiEnds, "api", "completed"),
+        Some("canceled") if waiting => call.steer(Steer::ApiEnds, "api", "canceled"),
+        Some("canceled") => return Err(bad_request(21220, "Call is already answered.")),
+        Some(other) => {
+            return Err(bad_request(21218, format!("Invalid Status: {other}")));
+        }
+        None => match replacement(&fields)? {
+            Some(_) if waiting => {
+                return Err(bad_request(
+                    21220,
+                    "Call is not in-progress. Cannot redirect.",
+                ));
+            }
+            Some(twiml) => call.steer(Steer::Replace(twiml), "api", "redirected"),
+            None => {}
+        },
+    }
+    // The change is carried out by the call's own task, at once but not here.
+    for _ in 0..20 {
+        tokio::time::sleep(Duration::from_millis(5)).await;
+        if value(&fields, "Status").is_none() || call.record().is_over() {
+            break;
+        }
+    }
+    Ok(Json(shown(&call.record())))
+}
+
+/// `GET Accounts/{account}/Calls.json?To=&From=&Status=&StartTime>=&PageSize=`, newest first.
+pub(crate) async fn list(
+    State(app): State<App>,
+    Path(account): Path<String>,
+    RawQuery(query): RawQuery,
+    Extension(cut): Extension<Cut>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Refusal> {
+    authorized(&app, &account, &headers)?;
+    let fault = HttpFault::take(&mut app.faults().read);
+    stumble(fault, &cut).await?;
+    let query = query.unwrap_or_default();
+    let fields = form(query.as_bytes());
+    let number = |name: &str| value(&fields, name).and_then(|text| text.parse::<usize>().ok());
+    let size = number("PageSize").unwrap_or(50).clamp(1, 1000);
+    let page = number("Page").unwrap_or(0);
+    // A page starts behind the call its token names, so that calls made meanwhile move nothing.
+    let behind = value(&fields, "PageToken").and_then(|token| token.strip_prefix("PA"));
+    let mut matching: Vec<Value> = Vec::new();
+    let mut started = behind.is_none();
+    let mut more = false;
+    for call in app.calls().iter().rev() {
+        let record = call.record();
+        if record.account_sid != account || !matches(&record, &fields) {
+            continue;
+        }
+        if !started {
+            started = behind.is_some_and(|sid| record.sid.ends_with(sid));
+            continue;
+        }
+        if matching.len() == size {
+            more = true;
+            break;
+        }
+        matching.push(shown(&record));
+    }
+    let base = format!("/2010-04-01/Accounts/{account}/Calls.json");
+    let filters: Fields = fields
+        .iter()
+        .filter(|(name, _)| !matches!(name.as_str(), "Page" | "PageToken" | "PageSize"))
+        .cloned()
+        .collect();
+    let address = |page: usize, token: Option<String>| {
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.extend_pairs(&filters);
+        form.append_pair("PageSize", &size.to_string());
+        form.append_pair("Page", &page.to_string());
+        if let Some(token) = token {
+            form.append_pair("PageToken", &token);
+        }
+        format!("{base}?{}", form.finish())
+    };
+    let token = matching
+        .last()
+        .and_then(|last| last["sid"].as_str())
+        .map(|sid| format!("PA{}", &sid[2..]));
+    Ok(Json(json!({
+        "end": page * size + matching.len().saturating_sub(1),
+        "first_page_uri": address(0, None),
+        "next_page_uri": more.then(|| address(page + 1, token)),
+        "page": page,
+        "page_size": size,
+        "previous_page_uri": null,
+        "start": page * size,
+        "uri": if query.is_empty() { base.clone() } else { format!("{base}?{query}") },
+        "calls": matching,
+    })))
+}
+
+fn matches(record: &Record, fields: &Fields) -> bool {
+    const DAY: u64 = 86_400_000;
+    fields
+        .iter()
+        .filter(|(_, value)| !value.is_empty())
+        .all(|(name, value)| {
+            let created = record.created_at_ms;
+            let date = || parse_date(value);
+            match name.as_str() {
+                "To" => record.to == *value,
+                "From" => record.from == *value,
+                "Status" => record.status == value,
+                // `StartTime>=…` in a URL is a parameter named `StartTime>`. A date alone counts as a whole day.
+                "StartTime>" => date().is_none_or(|from| created >= from),
+                "StartTime<" => {
+                    let whole = if value.len() == 10 { DAY } else { 0 };
+                    date().is_none_or(|until| created < until + whole)
+                }
+                "StartTime" => date().is_none_or(|from| (from..from + DAY).contains(&created)),
+                _ => true,
+            }
+        })
+}
+
+/// `GET Accounts/{sid}.json`: what a check of credentials asks.
+pub(crate) async fn account(
+    State(app): State<App>,
+    Path(file): Path<String>,
+    headers: HeaderMap,
+) -> Result<Json<Value>, Refusal> {
+    let sid = file.trim_end_matches(".json");
+    authorized(&app, sid, &headers)?;
+    Ok(Json(json!({
+        "sid": sid,
+        "friendly_name": "Simulated account",
+        "owner_account_sid": sid,
+        "status": "active",
+        "type": "Full",
+        "uri": format!("/2010-04-01/Accounts/{sid}.json"),
+    })))
+}
+
+/// `GET Accounts/{account}/Calls/{sid}/Notifications.json`: the error log of one call.
+pub(crate) async fn notifications(
+    State(app): State<App>,
+    Path((account, sid)): Path<(String, String)>,
+    headers: HeaderMap,
+    uri: Uri,
+) -> Result<Json<Value>, Refusal> {
+    authorized(&app, &account, &headers)?;
+    let call = find(&app, &account, &sid, &uri)?;
+    let record = call.record();
+    let notifications: Vec<Value> = record
+        .notifications
+        .iter()
+        .map(|notification| {
+            json!({
+                "account_sid": account,
+                "call_sid": record.sid,
+                "error_code": notification.code.to_string(),
+                "log": "0",
+                "message_text": notification.message,
+                "message_date": rfc2822(notification.at_ms),
+                "more_info": format!("https://www.twilio.com/docs/errors/{}", notification.code),
+            })
+        })
+        .collect();
+    Ok(Json(
+        json!({ "notifications": notifications, "next_page_uri": null }),
+    ))
+}
+
+/// Everything else.
+pub(crate) async fn nothing(uri: Uri) -> Refusal {
+    not_found(uri.path())
+}
+
+async fn stumble(fault: Option<HttpFault>, cut: &Cut) -> Result<(), Refusal> {
+    match fault {
+        Some(fault) if fault.cut || fault.status.is_some() => Err(break_down(&fault, cut).await),
+        Some(fault) => {
+            tokio::time::sleep(Duration::from_millis(fault.delay_ms)).await;
+            Ok(())
+        }
+        None => Ok(()),
+    }
+}
+
+/// The account in the path, when the request's Basic credentials open it.
+pub(crate) fn authorized<'a>(
+    app: &'a Twilio,
+    sid: &str,
+    headers: &HeaderMap,
+) -> Result<&'a Account, Refusal> {
+    let given = headers
+        .get(header::AUTHORIZATION)
+        .and_then(|value| value.to_str().ok())
+        .and_then(|value| value.split_once(' '))
+        .filter(|(scheme, _)| scheme.eq_ignore_ascii_case("basic"))
+        .and_then(|(_, encoded)| STANDARD.decode(encoded.trim()).ok())
+        .and_then(|decoded| String::from_utf8(decoded).ok())
+        .ok_or_else(unauthorized)?;
+    app.account(sid)
+        .filter(|account| given == format!("{}:{}", account.sid, account.auth_token))
+        .ok_or_else(unauthorized)
+}
+
+/// A call of this account, named `{sid}` or `{sid}.json`.
+pub(crate) fn find(
+    app: &Twilio,
+    account: &str,
+    file: &str,
+    uri: &Uri,
+) -> Result<Arc<Call>, Refusal> {
+    app.call(file.trim_end_matches(".json"))
+        .filter(|call| call.account.sid == account)
+        .ok_or_else(|| not_found(uri.path()))
+}
+
+fn form(body: &[u8]) -> Fields {
+    form_urlencoded::parse(body).into_owned().collect()
+}
+
+/// A call as Twilio shows it.
+fn shown(record: &Record) -> Value {
+    let uri = format!(
+        "/2010-04-01/Accounts/{}/Calls/{}",
+        record.account_sid, record.sid
+    );
+    let subresources: serde_json::Map<String, Value> = [
+        ("notifications", "Notifications"),
+        ("recordings", "Recordings"),
+        ("payments", "Payments"),
+        ("events", "Events"),
+        ("siprec", "Siprec"),
+        ("streams", "Streams"),
+        ("transcriptions", "Transcriptions"),
+        (
+            "user_defined_message_subscriptions",
+            "UserDefinedMessageSubscriptions",
+        ),
+        ("user_defined_messages", "UserDefinedMessages"),
+    ]
+    .into_iter()
+    .map(|(name, file)| (name.to_owned(), format!("{uri}/{file}.json").into()))
+    .collect();
+    let updated = record
+        .ended_at_ms
+        .or(record.answered_at_ms)
+        .or(record.ringing_at_ms);
+    json!({
+        "account_sid": record.account_sid,
+        "annotation": null,
+        "answered_by": record.answered_by,
+        "api_version": "2010-04-01",
+        "caller_name": null,
+        "date_created": rfc2822(record.created_at_ms),
+        "date_updated": rfc2822(updated.unwrap_or(record.created_at_ms)),
+        "direction": "outbound-api",
+        "duration": record.duration_s.map(|seconds| seconds.to_string()),
+        "end_time": record.ended_at_ms.map(rfc2822),
+        "forwarded_from": null,
+        "from": record.from,
+        "from_formatted": formatted(&record.from),
+        "group_sid": null,
+        "parent_call_sid": null,
+        "phone_number_sid": null,
+        "price": null,
+        "price_unit": "USD",
+        "queue_time": "0",
+        "sid": record.sid,
+        "start_time": record.answered_at_ms.or(record.ringing_at_ms).map(rfc2822),
+        "status": record.status,
+        "subresource_uris": subresources,
+        "to": record.to,
+        "to_formatted": formatted(&record.to),
+        "trunk_sid": null,
+        "uri": format!("{uri}.json"),
+    })
+}
+
+/// North American numbers as people write them, others as they are.
+fn formatted(number: &str) -> String {
+    match number.strip_prefix("+1") {
+        Some(local) if local.len() == 10 && local.is_ascii() => {
+            format!("({}) {}-{}", &local[..3], &local[3..6], &local[6..])
+        }
+        _ => number.to_owned(),
+    }
+}

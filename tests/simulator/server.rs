@@ -1,0 +1,105 @@
+//! The server: its routes, and an accept loop of its own because a broken create cuts its connection.
+
+use crate::twilio::{Config, Twilio};
+use crate::{desk, inbox, recording, rest};
+use axum::extract::{DefaultBodyLimit, Request};
+use axum::routing::{any, get, post, put};
+use axum::{Extension, Router};
+use hyper_util::rt::TokioIo;
+use hyper_util::service::TowerToHyperService;
+use std::sync::Arc;
+use tokio::net::TcpListener;
+use tokio::sync::Notify;
+use tower::ServiceExt as _;
+
+pub(crate) type App = Arc<Twilio>;
+
+/// Ends the connection that a request came on, without an answer.
+#[derive(Clone, Default)]
+pub(crate) struct Cut(Arc<Notify>);
+
+impl Cut {
+    pub(crate) async fn now(&self) -> ! {
+        self.0.notify_one();
+        // The connection's task is dropped, and this request with it.
+        std::future::pending().await
+    }
+}
+
+/// Serves until the listener breaks.
+pub async fn serve(listener: TcpListener, config: Config) -> anyhow::Result<()> {
+    let routes = routes(Arc::new(Twilio::new(config)?));
+    loop {
+        let (stream, _) = listener.accept().await?;
+        stream.set_nodelay(true)?;
+        let cut = Cut::default();
+        let service = routes.clone().layer(Extension(cut.clone())).map_request(
+            |request: hyper::Request<hyper::body::Incoming>| {
+                Request::from(request.map(axum::body::Body::new))
+            },
+        );
+        tokio::spawn(async move {
+            let connection = hyper::server::conn::http1::Builder::new()
+                .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
+            tokio::select! {
+                // How a client leaves is its own affair.
+                _ = connection => {}
+                () = cut.0.notified() => {}
+            }
+        });
+    }
+}
+
+fn routes(app: App) -> Router {
+    let account = Router::new()
+        .route("/Accounts/{file}", get(rest::account))
+        .route(
+            "/Accounts/{account}/Calls.json",
+            post(rest::create).get(rest::list),
+        )
+        .route(
+            "/Accounts/{account}/Calls/{file}",
+            get(rest::read).post(rest::change),
+        )
+        .route(
+            "/Accounts/{account}/Calls/{call}/Recordings.json",
+            get(recording::list),
+        )
+        .route(
+            "/Accounts/{account}/Calls/{call}/Notifications.json",
+            get(rest::notifications),
+        )
+        .route(
+            "/Accounts/{account}/Recordings/{file}",
+            get(recording::audio),
+        );
+    Router::new()
+        .nest("/2010-04-01", account)
+        .route("/_sim/calls", get(desk::calls).delete(desk::forget))
+        .route("/_sim/calls/{sid}", get(desk::call).post(desk::steer))
+        .route("/_sim/calls/{sid}/{file}", get(desk::audio))
+        .route("/_sim/stats", get(desk::stats))
+        .route(
+            "/_sim/faults",
+            get(desk::faults)
+                .put(desk::set_faults)
+                .delete(desk::forget_faults),
+        )
+        .route("/_sim/inbox", axum::routing::delete(inbox::forget_all))
+        .route(
+            "/_sim/inbox/{name}",
+            any(inbox::receive).delete(inbox::forget),
+        )
+        .route(
+            "/_sim/inbox/{name}/requests",
+            get(inbox::requests).delete(inbox::forget_requests),
+        )
+        .route(
+            "/_sim/inbox/{name}/answer",
+            put(inbox::set_answer).delete(inbox::forget_answer),
+        )
+        .route("/_sim/inbox/{name}/{*rest}", any(inbox::receive))
+        .fallback(rest::nothing)
+        .layer(DefaultBodyLimit::max(2 * 1024 * 1024))
+        .with_state(app)
+}
