@@ -94,7 +94,9 @@ async fn release(
     standing: &Standing,
 ) -> Result<(), Fault> {
     host.free_seat(&record.organization, id).await?;
-    if standing.call.has("audio-started") {
+    // A container may run although the event that says so was never stored.
+    let never_placed = standing.call.has("no-seat") || standing.call.has("dial-refused");
+    if !never_placed {
         host.stop_audio(id).await?;
     }
     Ok(())

@@ -42,7 +42,7 @@ fn bad_input_changes_nothing() {
             for (name, value) in &step.headers {
                 request = request.header(name, value);
             }
-            memory.send(request.body(step.body.clone()).expect("a request"));
+            memory.put_to(request.body(step.body.clone()).expect("a request"));
             let seats: BTreeSet<_> = memory
                 .seats
                 .borrow()

@@ -10,7 +10,7 @@ use std::time::Duration;
 
 /// A host with the demo organization, and the Twilio beside it.
 pub trait Driver {
-    fn send(&self, request: Request<Vec<u8>>) -> Response<Vec<u8>>;
+    fn put_to(&self, request: Request<Vec<u8>>) -> Response<Vec<u8>>;
     /// How many calls Twilio was asked for so far.
     fn dialled(&self) -> usize;
     /// Ends what the case began.
@@ -40,7 +40,7 @@ fn take(driver: &impl Driver, step: &Step, caught: &mut Caught) -> Result<(), St
         Err(_) => step.body.clone(),
     };
     let before = driver.dialled();
-    let answer = driver.send(request.body(body).map_err(|error| error.to_string())?);
+    let answer = driver.put_to(request.body(body).map_err(|error| error.to_string())?);
     let shown = String::from_utf8_lossy(answer.body()).into_owned();
     if answer.status() != step.status {
         return Err(format!(
@@ -83,7 +83,7 @@ fn take(driver: &impl Driver, step: &Step, caught: &mut Caught) -> Result<(), St
 }
 
 impl Driver for Memory {
-    fn send(&self, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
+    fn put_to(&self, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
         match finish(functions::answer(self, request)) {
             Answer::Reply(reply) => reply,
             Answer::Media(_) => Response::new(b"the media socket".to_vec()),
@@ -172,7 +172,7 @@ impl Http {
 }
 
 impl Driver for Http {
-    fn send(&self, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
+    fn put_to(&self, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
         let (mut head, body) = request.into_parts();
         head.uri = format!("{}{}", self.gateway, head.uri)
             .parse()

@@ -1,1 +1,632 @@
-//! To be written.
+//! Whole lives of calls, in-process: callbacks lost, repeated and forged, dials without an answer, stores that fail.
+//! Every call must end, in the right outcome, with its seat free and its container stopped.
+
+use calls::id::CallId;
+use calls::secret::Secret;
+use calls::time::Time;
+use calls::twilio::signature;
+use calls::voice::{EndedBy, Line, Report, SIGNATURE_HEADER, Speaker, VoiceEvent, sign_report};
+use functions::Platform;
+use http::{Request, Response};
+use serde_json::Value;
+use std::collections::BTreeMap;
+use tests::driver::Driver;
+use tests::memory::Memory;
+
+const KEY: &str = "rd_test_demo_rest_4f1c2a9e7b3d5860";
+const TRIGGER: &str = "/api/v1/public/agent/5f0c3a52-6d1e-4c7b-9a38-2b7e41d0c9aa";
+const ACCOUNT: &str = "AC00000000000000000000000000000041";
+const TOKEN: &str = "41414141414141414141414141414141";
+
+/// A call placed in memory, seen from Twilio's and the container's side.
+struct Placed {
+    memory: Memory,
+    answer: Response<Vec<u8>>,
+}
+
+fn place(to: &str) -> Placed {
+    place_in(Memory::demo(), to)
+}
+
+fn place_in(memory: Memory, to: &str) -> Placed {
+    let answer = memory.put_to(trigger(to));
+    Placed { memory, answer }
+}
+
+fn trigger(to: &str) -> Request<Vec<u8>> {
+    Request::post(TRIGGER)
+        .header("x-api-key", KEY)
+        .body(format!(r#"{{"phone_number":"{to}"}}"#).into_bytes())
+        .unwrap()
+}
+
+impl Placed {
+    fn id(&self) -> CallId {
+        *self
+            .memory
+            .calls
+            .borrow()
+            .keys()
+            .next()
+            .expect("a call was stored")
+    }
+
+    fn sid(&self) -> String {
+        self.memory.twilio.placed.borrow()[0].0.clone()
+    }
+
+    /// What Twilio was given for this call.
+    fn form(&self) -> BTreeMap<String, String> {
+        self.memory.twilio.placed.borrow()[0].1.clone()
+    }
+
+    fn path(&self, field: &str) -> String {
+        let url = self.form()[field].clone();
+        let url = url.split('#').next().unwrap().to_owned();
+        url.strip_prefix("https://gw.example").unwrap().to_owned()
+    }
+
+    /// A callback as Twilio would send it, signed with `token`.
+    fn callback(&self, field: &str, fields: &[(&str, &str)], token: &str) -> Response<Vec<u8>> {
+        let sid = self.sid();
+        let mut form = form_urlencoded::Serializer::new(String::new());
+        form.append_pair("AccountSid", ACCOUNT);
+        if !fields.iter().any(|(name, _)| *name == "CallSid") {
+            form.append_pair("CallSid", &sid);
+        }
+        for (name, value) in fields {
+            form.append_pair(name, value);
+        }
+        let body = form.finish().into_bytes();
+        let path = self.path(field);
+        let signed = signature::sign(
+            &Secret::new(token),
+            &format!("https://gw.example{path}"),
+            &body,
+        );
+        let request = Request::post(path)
+            .header("content-type", "application/x-www-form-urlencoded")
+            .header("x-twilio-signature", signed)
+            .body(body)
+            .unwrap();
+        self.memory.put_to(request)
+    }
+
+    fn status(&self, word: &str) {
+        let answer = self.callback(
+            "StatusCallback",
+            &[("CallStatus", word), ("CallDuration", "12")],
+            TOKEN,
+        );
+        assert_eq!(answer.status(), 204, "{word}");
+    }
+
+    fn report(&self, events: Vec<VoiceEvent>) -> Response<Vec<u8>> {
+        let order = self.memory.started.borrow()[0].clone();
+        let report = Report {
+            version: 1,
+            call: order.call.clone(),
+            events,
+        };
+        let body = serde_json::to_vec(&report).unwrap();
+        let path = order
+            .report
+            .url
+            .strip_prefix("https://gw.example")
+            .unwrap()
+            .to_owned();
+        let request = Request::post(path)
+            .header(SIGNATURE_HEADER, sign_report(&order.report.key, &body))
+            .body(body)
+            .unwrap();
+        self.memory.put_to(request)
+    }
+
+    fn now(&self) -> Time {
+        self.memory.now()
+    }
+
+    fn media_started(&self) {
+        let events = vec![
+            VoiceEvent::MediaStarted {
+                at: self.now(),
+                call_sid: self.sid(),
+            },
+            VoiceEvent::FirstAudio { at: self.now() },
+        ];
+        assert_eq!(self.report(events).status(), 204);
+    }
+
+    fn voice_ended(&self, by: EndedBy, reason: &str) {
+        let line = Line {
+            speaker: Speaker::Agent,
+            text: "Hello".to_owned(),
+            at: self.now(),
+        };
+        let ended = VoiceEvent::Ended {
+            at: self.now(),
+            by,
+            reason: reason.to_owned(),
+            transcript: vec![line],
+        };
+        assert_eq!(self.report(vec![ended]).status(), 204);
+    }
+
+    fn call(&self) -> Value {
+        let request = Request::get(format!("/v1/calls/{}", self.id()))
+            .header("x-api-key", KEY)
+            .body(Vec::new())
+            .unwrap();
+        serde_json::from_slice(self.memory.put_to(request).body()).unwrap()
+    }
+
+    /// Lets time pass in steps, waking what is due, until the call has ended or `seconds` are over.
+    fn pass(&self, seconds: u64) {
+        for _ in 0..seconds {
+            self.memory.pass_s(1);
+            self.memory.wake_due();
+        }
+    }
+
+    #[track_caller]
+    fn ends(&self, outcome: &str, reason: &str) {
+        let call = self.call();
+        assert_eq!(call["status"], "ended", "{call:#}");
+        assert_eq!(
+            (call["outcome"].as_str(), call["end_reason"].as_str()),
+            (Some(outcome), Some(reason)),
+            "{call:#}"
+        );
+        self.holds_nothing();
+    }
+
+    #[track_caller]
+    fn holds_nothing(&self) {
+        assert_eq!(
+            tests::finish(self.memory.seats_taken("demo")),
+            Ok(0),
+            "a seat is held"
+        );
+        assert!(self.memory.running.borrow().is_empty(), "a container runs");
+    }
+}
+
+fn answered() -> Placed {
+    let placed = place("+15005550006");
+    placed.status("initiated");
+    placed.memory.pass_s(1);
+    placed.status("ringing");
+    placed.memory.pass_s(2);
+    placed.status("in-progress");
+    let twiml = placed.callback("Url", &[("CallStatus", "in-progress")], TOKEN);
+    assert!(
+        String::from_utf8_lossy(twiml.body()).contains(r#"<Stream url="wss://gw.example/media/"#)
+    );
+    placed.media_started();
+    placed
+}
+
+#[test]
+fn a_conversation() {
+    let placed = answered();
+    assert_eq!(placed.answer.status(), 200);
+    placed.memory.pass_s(12);
+    placed.voice_ended(EndedBy::Contact, "contact_hung_up");
+    placed.status("completed");
+    placed.ends("completed", "contact_hung_up");
+    let call = placed.call();
+    assert_eq!(call["duration_s"], 12.0);
+    assert_eq!(call["transcript"][0]["text"], "Hello");
+    assert_eq!(placed.memory.twilio.asked.borrow().len(), 1);
+}
+
+#[test]
+fn the_dial_says_everything_twilio_needs() {
+    let placed = place("+15005550006");
+    let form = placed.form();
+    assert_eq!(form["To"], "+15005550006");
+    assert_eq!(form["From"], "+15005550100");
+    assert!(form["Url"].starts_with("https://gw.example/twiml/"));
+    assert!(form["StatusCallback"].ends_with("#rc=3&rp=5xx,ct,rt"));
+    assert_eq!(form["AsyncAmd"], "true");
+    // Nothing about the call but an opaque token travels in a URL.
+    assert!(!form["Url"].contains("clinic") && !form["Url"].contains("5550006"));
+}
+
+#[test]
+fn not_connected() {
+    for (word, outcome, reason) in [
+        ("busy", "busy", "busy"),
+        ("no-answer", "no_answer", "no_answer"),
+        ("failed", "failed", "provider_failed"),
+        ("canceled", "canceled", "canceled"),
+    ] {
+        let placed = place("+15005550010");
+        placed.status("ringing");
+        placed.status(word);
+        placed.ends(outcome, reason);
+    }
+}
+
+#[test]
+fn a_machine_is_hung_up_on() {
+    let placed = answered();
+    let answer = placed.callback(
+        "AsyncAmdStatusCallback",
+        &[("AnsweredBy", "machine_start")],
+        TOKEN,
+    );
+    assert_eq!(answer.status(), 204);
+    assert_eq!(*placed.memory.twilio.hung_up.borrow(), [placed.sid()]);
+    placed.voice_ended(EndedBy::Contact, "contact_hung_up");
+    placed.status("completed");
+    placed.ends("voicemail", "machine");
+}
+
+#[test]
+fn callbacks_in_any_order_and_twice() {
+    let placed = place("+15005550015");
+    for word in [
+        "completed",
+        "ringing",
+        "completed",
+        "in-progress",
+        "initiated",
+        "ringing",
+    ] {
+        placed.status(word);
+    }
+    placed.media_started();
+    placed.voice_ended(EndedBy::Agent, "agent_ended");
+    placed.ends("completed", "agent_ended");
+    placed.status("ringing");
+    placed.ends("completed", "agent_ended");
+}
+
+#[test]
+fn the_final_callback_never_comes() {
+    let placed = answered();
+    placed.voice_ended(EndedBy::Contact, "contact_hung_up");
+    assert_eq!(placed.call()["status"], "in_progress");
+    placed
+        .memory
+        .twilio
+        .standing
+        .borrow_mut()
+        .insert(placed.sid(), "completed".to_owned());
+    placed.pass(11);
+    placed.ends("completed", "contact_hung_up");
+}
+
+#[test]
+fn nothing_at_all_comes() {
+    let placed = place("+15005550016");
+    placed
+        .memory
+        .twilio
+        .standing
+        .borrow_mut()
+        .insert(placed.sid(), "no-answer".to_owned());
+    placed.pass(60);
+    placed.ends("no_answer", "no_answer");
+}
+
+#[test]
+fn twilio_cannot_be_asked() {
+    let placed = answered();
+    placed.voice_ended(EndedBy::Contact, "contact_hung_up");
+    placed.memory.twilio.down.set(true);
+    placed.pass(400);
+    placed.ends("lost", "the provider could not be asked");
+    // A late word does not take the call back from its end.
+    placed.status("completed");
+    placed.ends("lost", "the provider could not be asked");
+}
+
+#[test]
+fn twilio_says_it_is_live_after_its_end() {
+    let placed = answered();
+    placed.voice_ended(EndedBy::Agent, "agent_ended");
+    placed
+        .memory
+        .twilio
+        .standing
+        .borrow_mut()
+        .insert(placed.sid(), "in-progress".to_owned());
+    placed.pass(30);
+    assert!(
+        placed
+            .memory
+            .twilio
+            .hung_up
+            .borrow()
+            .contains(&placed.sid()),
+        "nobody hung up"
+    );
+    placed
+        .memory
+        .twilio
+        .standing
+        .borrow_mut()
+        .insert(placed.sid(), "completed".to_owned());
+    placed.pass(30);
+    placed.ends("completed", "agent_ended");
+}
+
+#[test]
+fn an_unclear_dial_is_adopted_by_its_first_callback() {
+    for to in ["+15005550017", "+15005550018"] {
+        let placed = place(to);
+        assert_eq!(placed.answer.status(), 200, "{to}");
+        placed.status("ringing");
+        assert_eq!(placed.call()["provider_sid"], placed.sid());
+        placed.status("in-progress");
+        placed.media_started();
+        placed.voice_ended(EndedBy::Contact, "contact_hung_up");
+        placed.status("completed");
+        placed.ends("completed", "contact_hung_up");
+        assert_eq!(
+            placed.memory.twilio.asked.borrow().len(),
+            1,
+            "{to} was dialled again"
+        );
+    }
+}
+
+#[test]
+fn an_unclear_dial_is_found_by_asking() {
+    let placed = place("+15005550018");
+    placed
+        .memory
+        .twilio
+        .standing
+        .borrow_mut()
+        .insert(placed.sid(), "busy".to_owned());
+    placed.pass(60);
+    placed.ends("busy", "busy");
+    assert_eq!(placed.memory.twilio.asked.borrow().len(), 1);
+}
+
+#[test]
+fn an_unclear_dial_that_never_was_ends_as_lost() {
+    let placed = place("+15005550018");
+    placed.memory.twilio.placed.borrow_mut().clear();
+    placed.pass(100);
+    placed.ends("lost", "the provider knows of no such call");
+    assert_eq!(placed.memory.twilio.asked.borrow().len(), 1);
+}
+
+#[test]
+fn refusals_free_the_seat() {
+    for (to, status, reason) in [
+        ("+15005550001", 400, "provider_refused_21217"),
+        ("+15005550002", 400, "provider_refused_21214"),
+        ("+15005550019", 429, "provider_refused_20429"),
+    ] {
+        let placed = place(to);
+        assert_eq!(placed.answer.status(), status, "{to}");
+        placed.ends("failed", reason);
+        assert!(
+            placed.memory.started.borrow().is_empty(),
+            "a container was started for a call that never rang"
+        );
+    }
+}
+
+#[test]
+fn the_eleventh_call_finds_no_seat() {
+    let memory = Memory::demo();
+    for _ in 0..10 {
+        assert_eq!(memory.put_to(trigger("+15005550006")).status(), 200);
+    }
+    let answer = memory.put_to(trigger("+15005550006"));
+    assert_eq!(answer.status(), 429);
+    assert_eq!(answer.headers()["x-error-code"], "no_capacity");
+    assert!(answer.headers().contains_key("retry-after"));
+    assert_eq!(memory.twilio.asked.borrow().len(), 10);
+    assert_eq!(tests::finish(memory.seats_taken("demo")), Ok(10));
+}
+
+#[test]
+fn forged_callbacks_change_nothing() {
+    let placed = answered();
+    let before = placed.memory.calls.borrow().clone();
+    let completed = [("CallStatus", "completed")];
+    let other_call = [
+        ("CallStatus", "completed"),
+        ("CallSid", "CAffffffffffffffffffffffffffffffff"),
+    ];
+    assert_eq!(
+        placed
+            .callback("StatusCallback", &completed, "wrong token")
+            .status(),
+        403
+    );
+    assert_eq!(
+        placed
+            .callback("StatusCallback", &other_call, TOKEN)
+            .status(),
+        403
+    );
+    let path = placed.path("StatusCallback");
+    let unsigned = Request::post(path.as_str())
+        .body(b"CallStatus=completed".to_vec())
+        .unwrap();
+    assert_eq!(placed.memory.put_to(unsigned).status(), 403);
+    let forged = Request::post(path.replace(".demo.", ".evil."))
+        .body(b"CallStatus=completed".to_vec())
+        .unwrap();
+    assert_eq!(placed.memory.put_to(forged).status(), 403);
+    assert_eq!(*placed.memory.calls.borrow(), before);
+}
+
+#[test]
+fn forged_reports_change_nothing() {
+    let placed = answered();
+    let before = placed.memory.calls.borrow().clone();
+    let order = placed.memory.started.borrow()[0].clone();
+    let lost = VoiceEvent::Lost {
+        at: Time(1),
+        cause: "forged".to_owned(),
+    };
+    let body = serde_json::to_vec(&Report {
+        version: 1,
+        call: order.call,
+        events: vec![lost],
+    })
+    .unwrap();
+    let path = order
+        .report
+        .url
+        .strip_prefix("https://gw.example")
+        .unwrap()
+        .to_owned();
+    let request = Request::post(path)
+        .header(SIGNATURE_HEADER, sign_report("another key", &body))
+        .body(body)
+        .unwrap();
+    assert_eq!(placed.memory.put_to(request).status(), 403);
+    // The provider's token opens no reports.
+    let token = placed
+        .path("StatusCallback")
+        .replace("/callbacks/status/", "");
+    let request = Request::post(format!("/internal/report/{token}"))
+        .body(b"{}".to_vec())
+        .unwrap();
+    assert_eq!(placed.memory.put_to(request).status(), 403);
+    assert_eq!(*placed.memory.calls.borrow(), before);
+}
+
+#[test]
+fn a_container_dies() {
+    let placed = answered();
+    tests::finish(functions::audio_lost(
+        &placed.memory,
+        placed.id(),
+        "exit code 137",
+    ))
+    .unwrap();
+    assert_eq!(placed.call()["status"], "in_progress");
+    placed.status("completed");
+    placed.ends("failed", "voice_lost");
+}
+
+#[test]
+fn media_never_starts() {
+    let placed = place("+15005550006");
+    placed.status("in-progress");
+    placed.status("completed");
+    assert_eq!(placed.call()["status"], "in_progress");
+    placed.pass(11);
+    placed.ends("failed", "media_never_started");
+}
+
+#[test]
+fn the_media_socket_opens_for_twilio_alone() {
+    let placed = answered();
+    let path = placed.path("Url").replace("/twiml/", "/media/");
+    let url = format!("wss://gw.example{path}");
+    let upgrade = |signature: &str| {
+        let request = Request::get(path.as_str())
+            .header("upgrade", "websocket")
+            .header("x-twilio-signature", signature);
+        placed.memory.put_to(request.body(Vec::new()).unwrap())
+    };
+    assert_eq!(
+        upgrade(&signature::sign(&Secret::new(TOKEN), &url, b"")).body(),
+        b"the media socket"
+    );
+    assert_eq!(upgrade("AAAA").status(), 403);
+}
+
+/// The store fails at every point of a call's life in turn. What Twilio or the container was not told 2xx it tells
+/// again; deadlines do the rest.
+#[test]
+fn the_store_fails_at_any_point() {
+    for point in 0..14 {
+        let memory = Memory::demo();
+        let mut left: i32 = point;
+        let mut step = |placed: &Placed, act: &dyn Fn() -> Response<Vec<u8>>| {
+            if left == 0 {
+                placed.memory.failing.set(1);
+            }
+            left = left.wrapping_sub(1);
+            let mut answer = act();
+            for _ in 0..3 {
+                if answer.status() != 500 {
+                    break;
+                }
+                answer = act();
+            }
+            assert!(
+                answer.status().is_success(),
+                "point {point}: {}",
+                answer.status()
+            );
+        };
+        memory.failing.set(usize::from(point == 13));
+        let placed = place_in(memory, "+15005550006");
+        if placed.answer.status() == 500 {
+            assert!(
+                placed.memory.twilio.asked.borrow().is_empty(),
+                "dialled without a record"
+            );
+            continue;
+        }
+        let status = |word: &'static str| {
+            let placed = &placed;
+            move || placed.callback("StatusCallback", &[("CallStatus", word)], TOKEN)
+        };
+        step(&placed, &status("ringing"));
+        step(&placed, &status("in-progress"));
+        step(&placed, &|| placed.callback("Url", &[], TOKEN));
+        step(&placed, &|| {
+            placed.report(vec![VoiceEvent::MediaStarted {
+                at: placed.now(),
+                call_sid: placed.sid(),
+            }])
+        });
+        step(&placed, &|| {
+            let ended = VoiceEvent::Ended {
+                at: placed.now(),
+                by: EndedBy::Contact,
+                reason: "contact_hung_up".to_owned(),
+                transcript: vec![],
+            };
+            placed.report(vec![ended])
+        });
+        step(&placed, &status("completed"));
+        placed.pass(60);
+        placed.ends("completed", "contact_hung_up");
+    }
+}
+
+/// The host dies after any number of steps of placing a call: what was stored by then must still come to its end.
+#[test]
+fn the_host_dies_while_placing() {
+    for survives in 0..6 {
+        let memory = Memory::demo();
+        memory
+            .twilio
+            .standing
+            .borrow_mut()
+            .insert(format!("CA{:032x}", 1), "busy".to_owned());
+        // Everything after the first `survives` operations on calls and seats fails until the host is back.
+        memory.fail_after(survives);
+        let answer = memory.put_to(trigger("+15005550006"));
+        memory.heal();
+        let placed = Placed { memory, answer };
+        if placed.memory.calls.borrow().is_empty() {
+            assert!(
+                placed.memory.twilio.asked.borrow().is_empty(),
+                "dialled without a record"
+            );
+            continue;
+        }
+        assert!(placed.memory.twilio.asked.borrow().len() <= 1);
+        placed.pass(120);
+        let call = placed.call();
+        assert_eq!(call["status"], "ended", "survived {survives}: {call:#}");
+        placed.holds_nothing();
+    }
+}

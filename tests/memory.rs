@@ -36,8 +36,10 @@ pub struct Memory {
     pub logged: RefCell<Vec<String>>,
     pub twilio: Twilio,
     pub operations: RefCell<Operations>,
-    /// The next so many operations on calls and seats fail.
+    /// The next so many operations on calls and seats fail …
     pub failing: Cell<usize>,
+    /// … after so many have worked.
+    working: Cell<usize>,
 }
 
 /// Twilio's side: what was posted, what it placed, and what it answers when asked.
@@ -94,6 +96,7 @@ impl Memory {
             twilio: Twilio::default(),
             operations: RefCell::default(),
             failing: Cell::new(0),
+            working: Cell::new(0),
         }
     }
 
@@ -145,7 +148,23 @@ impl Memory {
         !due.is_empty()
     }
 
+    /// The host dies after `working` more operations on calls and seats: all later ones fail …
+    pub fn fail_after(&self, working: usize) {
+        self.working.set(working);
+        self.failing.set(usize::MAX);
+    }
+
+    /// … until it is back.
+    pub fn heal(&self) {
+        self.failing.set(0);
+        self.working.set(0);
+    }
+
     fn may_fail(&self) -> Result<(), Fault> {
+        if let Some(left) = self.working.get().checked_sub(1) {
+            self.working.set(left);
+            return Ok(());
+        }
         match self.failing.get() {
             0 => Ok(()),
             left => {
