@@ -1,1 +1,36 @@
-//! To be written.
+//! The Cloudflare Workers host: requests come in here and go to the handlers.
+
+mod audio;
+mod call_object;
+mod exchange;
+mod facts;
+mod platform;
+mod seats_object;
+
+use functions::Answer;
+use platform::Workers;
+use worker::{Context, Env, Request, Response, event};
+
+#[event(start)]
+fn start() {
+    std::panic::set_hook(Box::new(|panic| worker::console_error!("{panic}")));
+}
+
+#[event(fetch)]
+async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<Response> {
+    let host = match Workers::new(env) {
+        Ok(host) => host,
+        Err(fault) => return exchange::broken(&fault),
+    };
+    let asked = match exchange::read(&request).await {
+        Ok(asked) => asked,
+        Err(fault) => return exchange::broken(&fault),
+    };
+    match functions::answer(&host, asked).await {
+        Answer::Reply(reply) => exchange::show(reply),
+        Answer::Media(call) => match host.media(call).await {
+            Ok(socket) => Ok(socket),
+            Err(fault) => exchange::broken(&fault),
+        },
+    }
+}

@@ -1,0 +1,335 @@
+//! The outside world as Workers has it: KV for configuration, Durable Objects for calls and seats, `fetch`.
+
+use crate::call_object::Call;
+use crate::exchange::{self, fault};
+use calls::id::CallId;
+use calls::settings::Settings;
+use calls::time::Time;
+use calls::voice::StartOrder;
+use functions::{Due, Facts, Fault, Lease, Opened, Platform, SendError, launcher};
+use std::cell::OnceCell;
+use std::rc::Rc;
+use std::time::Duration;
+use worker::{Delay, Env, Fetch, Headers, KvError, KvStore, Response, ResponseBody, Stub};
+
+/// The longest answer that is read, in bytes.
+const ANSWER_LIMIT: usize = 1024 * 1024;
+/// KV takes one write a second to a key, and says 429 to more.
+const WRITE_AGAIN_MS: u64 = 1_100;
+
+thread_local! {
+    /// Settings are the deployment's, the same for every request of an isolate.
+    static SETTINGS: OnceCell<Rc<Settings>> = const { OnceCell::new() };
+}
+
+pub(crate) struct Workers {
+    settings: Rc<Settings>,
+    env: Env,
+    /// Set inside a call's own object, which reaches its facts without a request.
+    own: Option<(CallId, Rc<Call>)>,
+}
+
+impl Workers {
+    pub(crate) fn new(env: Env) -> Result<Workers, Fault> {
+        Ok(Workers {
+            settings: settings(&env)?,
+            env,
+            own: None,
+        })
+    }
+
+    /// The platform for what a call's object does by itself.
+    pub(crate) fn inside(env: Env, id: CallId, call: Rc<Call>) -> Result<Workers, Fault> {
+        Ok(Workers {
+            own: Some((id, call)),
+            ..Workers::new(env)?
+        })
+    }
+
+    /// Has the call's object answer a media socket's upgrade.
+    pub(crate) async fn media(&self, call: CallId) -> Result<Response, Fault> {
+        let headers = Headers::new();
+        headers.set("upgrade", "websocket").map_err(fault)?;
+        let url = format!("http://call/{call}/stream");
+        let request = exchange::request(("GET", &url), &headers, b"", None).map_err(fault)?;
+        let object = self.call_object(call)?;
+        object.fetch_with_request(request).await.map_err(fault)
+    }
+
+    fn own(&self, call: CallId) -> Option<&Rc<Call>> {
+        let (own, object) = self.own.as_ref()?;
+        (*own == call).then_some(object)
+    }
+
+    fn config(&self) -> Result<KvStore, Fault> {
+        self.env.kv("CONFIG").map_err(fault)
+    }
+
+    fn call_object(&self, call: CallId) -> Result<Stub, Fault> {
+        let calls = self.env.durable_object("CALLS").map_err(fault)?;
+        calls.get_by_name(&call.to_string()).map_err(fault)
+    }
+
+    fn seats_object(&self, organization: &str) -> Result<Stub, Fault> {
+        let seats = self.env.durable_object("SEATS").map_err(fault)?;
+        seats.get_by_name(organization).map_err(fault)
+    }
+
+    async fn ask_call(
+        &self,
+        method: &str,
+        call: CallId,
+        what: &str,
+        body: &str,
+    ) -> Result<(u16, String), Fault> {
+        let url = format!("http://call/{call}/{what}");
+        ask(self.call_object(call)?, (method, &url), body).await
+    }
+
+    async fn ask_seats(
+        &self,
+        method: &str,
+        organization: &str,
+        what: &str,
+    ) -> Result<(u16, String), Fault> {
+        let url = format!("http://seats/{what}");
+        ask(self.seats_object(organization)?, (method, &url), "").await
+    }
+}
+
+impl Platform for Workers {
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn now(&self) -> Time {
+        crate::call_object::now()
+    }
+
+    fn random(&self) -> [u8; 16] {
+        let mut bytes = [0; 16];
+        getrandom::fill(&mut bytes).expect("Workers have crypto.getRandomValues");
+        bytes
+    }
+
+    fn log(&self, line: &str) {
+        worker::console_log!("{line}");
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<String>, Fault> {
+        self.config()?.get(key).text().await.map_err(fault)
+    }
+
+    async fn put(&self, key: &str, value: &str) -> Result<(), Fault> {
+        let config = self.config()?;
+        for _ in 0..2 {
+            match put(&config, key, value).await {
+                Err(error) if error.to_string().contains("429") => {
+                    Delay::from(Duration::from_millis(WRITE_AGAIN_MS)).await;
+                }
+                done => return done.map_err(fault),
+            }
+        }
+        put(&config, key, value).await.map_err(fault)
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), Fault> {
+        self.config()?.delete(key).await.map_err(fault)
+    }
+
+    async fn keys(&self, prefix: &str) -> Result<Vec<String>, Fault> {
+        let config = self.config()?;
+        let mut names = Vec::new();
+        let mut cursor = None;
+        loop {
+            let mut list = config.list().prefix(prefix.to_owned());
+            if let Some(cursor) = cursor {
+                list = list.cursor(cursor);
+            }
+            let page = list.execute().await.map_err(fault)?;
+            names.extend(page.keys.into_iter().map(|key| key.name));
+            if page.list_complete {
+                return Ok(names);
+            }
+            cursor = page.cursor;
+        }
+    }
+
+    async fn open_call(&self, call: CallId, record: &str, wake_at: Time) -> Result<Opened, Fault> {
+        let created = match self.own(call) {
+            Some(own) => own.open(&call.to_string(), record, wake_at).await?,
+            None => {
+                let what = format!("record/{}", wake_at.0);
+                self.ask_call("PUT", call, &what, record).await?.0 == 201
+            }
+        };
+        Ok(if created {
+            Opened::Created
+        } else {
+            Opened::Exists
+        })
+    }
+
+    async fn add_events(
+        &self,
+        call: CallId,
+        events: &[(String, String)],
+    ) -> Result<Option<Facts>, Fault> {
+        let events = serde_json::to_string(events).map_err(fault)?;
+        match self.own(call) {
+            Some(own) => own.add_events(&events)?.as_deref().map(facts).transpose(),
+            None => found(self.ask_call("POST", call, "events", &events).await?),
+        }
+    }
+
+    async fn read_call(&self, call: CallId) -> Result<Option<Facts>, Fault> {
+        match self.own(call) {
+            Some(own) => own.facts.all()?.as_deref().map(facts).transpose(),
+            None => found(self.ask_call("GET", call, "facts", "").await?),
+        }
+    }
+
+    async fn wake_at(&self, call: CallId, at: Time) -> Result<(), Fault> {
+        match self.own(call) {
+            Some(own) => own.wake_at(at).await,
+            None => {
+                let what = format!("wake/{}", at.0);
+                self.ask_call("PUT", call, &what, "").await.map(|_| ())
+            }
+        }
+    }
+
+    async fn due(&self, _most: usize) -> Result<Due, Fault> {
+        Ok(Due::default())
+    }
+
+    async fn swept(&self, _due: &Due) -> Result<(), Fault> {
+        Ok(())
+    }
+
+    async fn take_seat(&self, organization: &str, lease: Lease, seats: u32) -> Result<bool, Fault> {
+        let what = format!("{}/{}/{seats}", lease.call, lease.until.0);
+        let (status, _) = self.ask_seats("PUT", organization, &what).await?;
+        Ok(status == 201)
+    }
+
+    async fn free_seat(&self, organization: &str, call: CallId) -> Result<(), Fault> {
+        let what = call.to_string();
+        self.ask_seats("DELETE", organization, &what).await?;
+        Ok(())
+    }
+
+    async fn seats_taken(&self, organization: &str) -> Result<u32, Fault> {
+        let (_, count) = self.ask_seats("GET", organization, "").await?;
+        count.parse().map_err(fault)
+    }
+
+    async fn send(
+        &self,
+        request: http::Request<Vec<u8>>,
+        timeout_ms: u64,
+    ) -> Result<http::Response<Vec<u8>>, SendError> {
+        let not_sent = |error: worker::Error| SendError::NotSent(error.to_string());
+        // What `fetch` throws does not say how far the request came.
+        let unclear = |error: worker::Error| SendError::Unclear(error.to_string());
+        let headers = Headers::new();
+        for (name, value) in request.headers() {
+            let value = String::from_utf8_lossy(value.as_bytes());
+            headers.append(name.as_str(), &value).map_err(not_sent)?;
+        }
+        let url = request.uri().to_string();
+        let line = (request.method().as_str(), url.as_str());
+        let sent = exchange::request(line, &headers, request.body(), None).map_err(not_sent)?;
+        let signal = exchange::timeout(timeout_ms);
+        let fetch = Fetch::Request(sent);
+        let answer = fetch.send_with_signal(&signal).await.map_err(unclear)?;
+        let mut received = http::Response::builder().status(answer.status_code());
+        for (name, value) in answer.headers() {
+            received = received.header(name, value);
+        }
+        let body = match answer.body() {
+            ResponseBody::Stream(stream) => {
+                let read = exchange::read_body(stream.clone(), ANSWER_LIMIT).await;
+                read.map_err(unclear)?
+            }
+            ResponseBody::Body(bytes) => bytes.clone(),
+            ResponseBody::Empty => Vec::new(),
+        };
+        let received = received.body(body);
+        received.map_err(|error| SendError::Unclear(error.to_string()))
+    }
+
+    async fn start_audio(&self, call: CallId, order: &StartOrder) -> Result<(), Fault> {
+        if self.settings.launcher.is_some() {
+            return launcher::start_session(self, order).await;
+        }
+        let order = serde_json::to_string(order).map_err(fault)?;
+        match self.own(call) {
+            Some(own) => own.start_audio(&order),
+            None => {
+                let asked = self.ask_call("PUT", call, "audio", &order).await;
+                asked.map(|_| ())
+            }
+        }
+    }
+
+    async fn stop_audio(&self, call: CallId) -> Result<(), Fault> {
+        if self.settings.launcher.is_some() {
+            return launcher::stop_session(self, call).await;
+        }
+        match self.own(call) {
+            Some(own) => own.stop_audio(),
+            None => {
+                let asked = self.ask_call("DELETE", call, "audio", "").await;
+                asked.map(|_| ())
+            }
+        }
+    }
+}
+
+fn settings(env: &Env) -> Result<Rc<Settings>, Fault> {
+    if let Some(settings) = SETTINGS.with(|kept| kept.get().cloned()) {
+        return Ok(settings);
+    }
+    let look_up = |name: &str| env.var(name).ok().map(|value| value.to_string());
+    let parsed = Settings::parse(look_up).map_err(|wrong| Fault(wrong.join("; ")))?;
+    let settings = Rc::new(parsed);
+    SETTINGS.with(|kept| Ok(kept.get_or_init(|| settings).clone()))
+}
+
+async fn put(config: &KvStore, key: &str, value: &str) -> Result<(), KvError> {
+    config.put(key, value)?.execute().await
+}
+
+/// Sends an object one request; its status and body. A status of 5xx is a fault of the object's.
+async fn ask(
+    object: Stub,
+    (method, url): (&str, &str),
+    body: &str,
+) -> Result<(u16, String), Fault> {
+    let request = exchange::request((method, url), &Headers::new(), body.as_bytes(), None);
+    let answer = object.fetch_with_request(request.map_err(fault)?).await;
+    let mut answer = answer.map_err(fault)?;
+    let text = answer.text().await.map_err(fault)?;
+    match answer.status_code() {
+        status @ ..500 => Ok((status, text)),
+        status => Err(Fault(format!("object answered {status}: {text}"))),
+    }
+}
+
+fn found((status, text): (u16, String)) -> Result<Option<Facts>, Fault> {
+    (status == 200).then(|| facts(&text)).transpose()
+}
+
+fn facts(text: &str) -> Result<Facts, Fault> {
+    #[derive(serde::Deserialize)]
+    struct Stored {
+        record: String,
+        events: Vec<(String, String)>,
+    }
+    let stored: Stored = serde_json::from_str(text).map_err(fault)?;
+    Ok(Facts {
+        record: stored.record,
+        events: stored.events,
+    })
+}
