@@ -232,14 +232,14 @@ fn the_disclosure_comes_first_and_is_not_interrupted() {
         disclosure,
         ..order()
     });
-    phone.speak(300);
+    phone.speak(600);
     phone.wait(2500);
     assert_eq!(phone.count("clear"), 0);
     assert_eq!(
         phone.lines(),
         [
             "agent: This is a machine",
-            "contact: (speech, 0.3 s)",
+            "contact: (speech, 0.6 s)",
             "agent: Good morning to you all"
         ]
     );
@@ -265,10 +265,10 @@ fn a_turn_survives_short_pauses() {
     let mut phone = Phone::answered(order());
     phone.wait(1500);
     phone.speak(400);
-    phone.wait(600);
+    phone.wait(480);
     phone.speak(400);
     phone.wait(800);
-    assert_eq!(phone.lines()[1], "contact: (speech, 1.4 s)");
+    assert_eq!(phone.lines()[1], "contact: (speech, 1.3 s)");
 }
 
 #[test]

@@ -1,0 +1,116 @@
+//! Reports to the gateway: in order, one at a time, again until they are acknowledged.
+
+use crate::net;
+use calls::voice::{Report, ReportTo, SIGNATURE_HEADER, VoiceEvent, sign_report};
+use std::time::Duration;
+use tokio::sync::mpsc;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, sleep};
+
+/// How long the gateway may take to answer one report.
+const ANSWER: Duration = Duration::from_secs(10);
+/// How long reports are repeated after the last event.
+const PATIENCE: Duration = Duration::from_secs(60);
+const FIRST_PAUSE: Duration = Duration::from_millis(200);
+const LONGEST_PAUSE: Duration = Duration::from_secs(5);
+
+/// Takes events and sees to it that the gateway gets them.
+pub struct Reporter {
+    events: mpsc::UnboundedSender<VoiceEvent>,
+    sending: JoinHandle<bool>,
+}
+
+impl Reporter {
+    pub fn start(call: &str, to: &ReportTo) -> anyhow::Result<Reporter> {
+        let http = net::client()?;
+        let (events, incoming) = mpsc::unbounded_channel();
+        let sending = tokio::spawn(send_all(http, call.to_owned(), to.clone(), incoming));
+        Ok(Reporter { events, sending })
+    }
+
+    pub fn report(&self, event: VoiceEvent) {
+        // Fails only when the sending task is gone, which `finish` then tells.
+        let _ = self.events.send(event);
+    }
+
+    /// Waits until everything has been acknowledged, and says whether it was.
+    pub async fn finish(self) -> bool {
+        drop(self.events);
+        self.sending.await.unwrap_or(false)
+    }
+}
+
+async fn send_all(
+    http: reqwest::Client,
+    call: String,
+    to: ReportTo,
+    mut incoming: mpsc::UnboundedReceiver<VoiceEvent>,
+) -> bool {
+    let mut all_taken = true;
+    while let Some(first) = incoming.recv().await {
+        let mut report = Report {
+            version: 1,
+            call: call.clone(),
+            events: vec![first],
+        };
+        let mut pause = FIRST_PAUSE;
+        let mut give_up = None;
+        loop {
+            while let Ok(next) = incoming.try_recv() {
+                report.events.push(next);
+            }
+            match send(&http, &to, &report).await {
+                Sent::Taken => break,
+                Sent::Refused(why) => {
+                    eprintln!("call {call}: the gateway refused a report: {why}");
+                    all_taken = false;
+                    break;
+                }
+                // Said once for a whole outage.
+                Sent::Failed(why) if pause == FIRST_PAUSE => {
+                    eprintln!("call {call}: a report did not arrive: {why}");
+                }
+                Sent::Failed(_) => {}
+            }
+            if incoming.is_closed() {
+                let until = *give_up.get_or_insert_with(|| Instant::now() + PATIENCE);
+                if Instant::now() + pause > until {
+                    eprintln!("call {call}: giving up reporting");
+                    return false;
+                }
+            }
+            sleep(pause).await;
+            pause = (pause * 2).min(LONGEST_PAUSE);
+        }
+    }
+    all_taken
+}
+
+enum Sent {
+    Taken,
+    /// The gateway will never take this one.
+    Refused(String),
+    /// Worth trying again.
+    Failed(String),
+}
+
+async fn send(http: &reqwest::Client, to: &ReportTo, report: &Report) -> Sent {
+    let body = match serde_json::to_vec(report) {
+        Ok(body) => body,
+        Err(error) => return Sent::Refused(error.to_string()),
+    };
+    let request = http
+        .post(&to.url)
+        .timeout(ANSWER)
+        .header("content-type", "application/json")
+        .header(SIGNATURE_HEADER, sign_report(&to.key, &body))
+        .body(body);
+    match request.send().await.map(|response| response.status()) {
+        Ok(status) if status.is_success() => Sent::Taken,
+        Ok(status) if status.is_client_error() && ![408, 429].contains(&status.as_u16()) => {
+            Sent::Refused(status.to_string())
+        }
+        Ok(status) => Sent::Failed(status.to_string()),
+        Err(error) => Sent::Failed(net::why(error)),
+    }
+}

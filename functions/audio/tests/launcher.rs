@@ -1,0 +1,288 @@
+//! The launcher's program.
+
+use crate::outside::{Gateway, KEY, Program, http, hum, now, order};
+use crate::twilio::Twilio;
+use calls::voice::{
+    EndedBy, SIGNATURE_HEADER, StartOrder, StartSession, TIMESTAMP_HEADER, VoiceEvent,
+    sign_launcher,
+};
+use std::time::Duration;
+use tokio::process::Command;
+use tokio::time::{Instant, sleep};
+
+const SIGNED: (&str, &str) = ("x-twilio-signature", "by Twilio");
+
+async fn launcher(gateway: &Gateway, mode: &str) -> Program {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_launcher"));
+    command
+        .args([
+            "--listen",
+            "127.0.0.1:0",
+            "--gateway",
+            &gateway.url,
+            "--mode",
+            mode,
+        ])
+        .env("LAUNCHER_KEY", KEY)
+        .env("VOICE_BIN", env!("CARGO_BIN_EXE_voice"))
+        .env("FLITE", hum());
+    Program::start(&mut command).await
+}
+
+async fn ask(launcher: &Program, method: &str, path: &str, body: String) -> u16 {
+    let at = now().unix_s();
+    let signature = sign_launcher(KEY, at, method, path, body.as_bytes());
+    let request = http()
+        .request(method.parse().unwrap(), format!("{}{path}", launcher.url))
+        .header(TIMESTAMP_HEADER, at)
+        .header(SIGNATURE_HEADER, signature)
+        .body(body);
+    request.send().await.unwrap().status().as_u16()
+}
+
+async fn start(launcher: &Program, order: &StartOrder) -> u16 {
+    let body = serde_json::to_string(&StartSession {
+        order: order.clone(),
+    })
+    .unwrap();
+    ask(launcher, "POST", "/v1/sessions", body).await
+}
+
+async fn media(launcher: &Program, token: &str) -> Result<Twilio, u16> {
+    Twilio::open(&format!("{}/media/{token}", launcher.url), SIGNED).await
+}
+
+/// How many voices the launcher has.
+async fn live(launcher: &Program) -> u64 {
+    let answer = http()
+        .get(format!("{}/healthz", launcher.url))
+        .send()
+        .await
+        .unwrap();
+    answer.json::<serde_json::Value>().await.unwrap()["calls"]
+        .as_u64()
+        .unwrap()
+}
+
+async fn wait_until_none(launcher: &Program) {
+    let since = Instant::now();
+    while live(launcher).await > 0 {
+        assert!(since.elapsed() < Duration::from_secs(10), "voices go on");
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Two calls at once, each with its own voice, one ended by a key and one by the gateway.
+async fn two_calls(mode: &str) {
+    let gateway = Gateway::open().await;
+    let mut launcher = launcher(&gateway, mode).await;
+    let (one, two) = (order(&gateway), order(&gateway));
+    for order in [&one, &two, &one, &two] {
+        assert_eq!(start(&launcher, order).await, 201);
+    }
+    assert_eq!(live(&launcher).await, 2);
+
+    let mut first = media(&launcher, &format!("of-{}", one.call)).await.unwrap();
+    first.start().await;
+    println!(
+        "first audio {:?} after start, through the launcher",
+        first.first_audio().await
+    );
+    let mut second = media(&launcher, &format!("of-{}", two.call)).await.unwrap();
+    second.start().await;
+    second.first_audio().await;
+    let busy = media(&launcher, &format!("of-{}", two.call)).await;
+    assert_eq!(busy.err(), Some(409));
+
+    first.press("9").await;
+    assert_eq!(first.play(None).await, Some(1000));
+    drop(first);
+    assert_eq!(
+        gateway.end().await,
+        (EndedBy::Agent, "hangup_key".to_owned())
+    );
+    assert_eq!(
+        ask(
+            &launcher,
+            "DELETE",
+            &format!("/v1/sessions/{}", one.call),
+            String::new()
+        )
+        .await,
+        204
+    );
+    assert_eq!(
+        ask(
+            &launcher,
+            "DELETE",
+            &format!("/v1/sessions/{}", two.call),
+            String::new()
+        )
+        .await,
+        204
+    );
+    assert_eq!(second.play(None).await, Some(1000));
+    drop(second);
+    wait_until_none(&launcher).await;
+    // A late repetition of an order starts nothing.
+    start(&launcher, &one).await;
+    assert_eq!(live(&launcher).await, 0);
+    let lost = |event: &VoiceEvent| matches!(event, VoiceEvent::Lost { .. });
+    assert!(!gateway.events().iter().any(lost), "{:?}", gateway.events());
+    launcher.signal("TERM");
+    assert_eq!(launcher.exit_code().await, 0);
+}
+
+#[tokio::test]
+async fn two_calls_as_processes() {
+    two_calls("process").await;
+}
+
+#[tokio::test]
+#[ignore = "needs Docker and the image ringdown-voice: functions/audio/build-image.sh ringdown-voice && cargo test -p audio -- --ignored containers"]
+async fn two_calls_as_containers() {
+    two_calls("docker").await;
+}
+
+#[tokio::test]
+async fn strangers_are_refused() {
+    let gateway = Gateway::open().await;
+    let launcher = launcher(&gateway, "process").await;
+    let order = order(&gateway);
+    let body = serde_json::to_string(&StartSession {
+        order: order.clone(),
+    })
+    .unwrap();
+    let unsigned = http()
+        .post(format!("{}/v1/sessions", launcher.url))
+        .body(body)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(unsigned.status(), 403);
+    assert_eq!(
+        ask(&launcher, "POST", "/v1/sessions", "{}".to_owned()).await,
+        400
+    );
+    assert_eq!(media(&launcher, "unknown").await.err(), Some(404));
+    assert_eq!(
+        media(&launcher, &format!("of-{}", order.call)).await.err(),
+        Some(404)
+    );
+    start(&launcher, &order).await;
+    let url = format!("{}/media/of-{}", launcher.url, order.call);
+    assert_eq!(
+        Twilio::open(&url, ("x-twilio-signature", "by nobody"))
+            .await
+            .err(),
+        Some(403)
+    );
+    assert_eq!(http().get(url).send().await.unwrap().status(), 426);
+}
+
+#[tokio::test]
+async fn it_ticks() {
+    let gateway = Gateway::open().await;
+    let since = Instant::now();
+    let _launcher = launcher(&gateway, "process").await;
+    gateway.ticked(2).await;
+    assert!(
+        since.elapsed() < Duration::from_secs(2),
+        "again at once while there is more"
+    );
+    gateway.ticked(3).await;
+}
+
+#[tokio::test]
+async fn a_killed_voice_is_a_lost_call_and_the_other_goes_on() {
+    let gateway = Gateway::open().await;
+    let mut launcher = launcher(&gateway, "process").await;
+    let (one, two) = (order(&gateway), order(&gateway));
+    start(&launcher, &one).await;
+    gateway
+        .wait_for(|event| matches!(event, VoiceEvent::Ready { .. }))
+        .await;
+    let voice = voices_of(&launcher)[0].clone();
+    start(&launcher, &two).await;
+    let mut first = media(&launcher, &format!("of-{}", one.call)).await.unwrap();
+    first.start().await;
+    let mut second = media(&launcher, &format!("of-{}", two.call)).await.unwrap();
+    second.start().await;
+    second.first_audio().await;
+
+    let killed = std::process::Command::new("kill")
+        .args(["-s", "KILL", &voice])
+        .status();
+    assert!(killed.unwrap().success());
+    let lost = gateway
+        .wait_for(|event| matches!(event, VoiceEvent::Lost { .. }))
+        .await;
+    assert!(
+        matches!(lost, VoiceEvent::Lost { cause, .. } if cause == "the voice stopped in the middle of the call")
+    );
+    assert_eq!(first.play(None).await, Some(1006));
+
+    second.press("9").await;
+    assert_eq!(second.play(None).await, Some(1000));
+    drop(second);
+    assert_eq!(gateway.end().await.0, EndedBy::Agent);
+    wait_until_none(&launcher).await;
+    launcher.signal("TERM");
+    assert_eq!(launcher.exit_code().await, 0);
+}
+
+#[tokio::test]
+async fn sigterm_ends_the_calls() {
+    let gateway = Gateway::open().await;
+    let mut launcher = launcher(&gateway, "process").await;
+    let order = order(&gateway);
+    start(&launcher, &order).await;
+    let mut twilio = media(&launcher, &format!("of-{}", order.call))
+        .await
+        .unwrap();
+    twilio.start().await;
+    twilio.first_audio().await;
+    let voice = voices_of(&launcher)[0].clone();
+    launcher.signal("TERM");
+    assert_eq!(twilio.play(None).await, Some(1000));
+    drop(twilio);
+    assert_eq!(
+        gateway.end().await,
+        (EndedBy::Gateway, "stopped".to_owned())
+    );
+    assert_eq!(launcher.exit_code().await, 0);
+    let alive = std::process::Command::new("kill")
+        .args(["-s", "0", &voice])
+        .status();
+    assert!(!alive.unwrap().success());
+}
+
+/// The process ids of a launcher's voices.
+fn voices_of(launcher: &Program) -> Vec<String> {
+    let parent = launcher.child.id().unwrap().to_string();
+    let found = std::process::Command::new("ps")
+        .args(["-A", "-o", "ppid=,pid="])
+        .output()
+        .unwrap();
+    let all = String::from_utf8(found.stdout).unwrap();
+    let pairs = all.lines().filter_map(|line| line.trim().split_once(' '));
+    pairs
+        .filter(|(of, _)| *of == parent)
+        .map(|(_, pid)| pid.trim().to_owned())
+        .collect()
+}
+
+#[tokio::test]
+async fn a_killed_launcher_leaves_no_voice() {
+    let gateway = Gateway::open().await;
+    let mut launcher = launcher(&gateway, "process").await;
+    start(&launcher, &order(&gateway)).await;
+    gateway
+        .wait_for(|event| matches!(event, VoiceEvent::Ready { .. }))
+        .await;
+    launcher.child.kill().await.unwrap();
+    assert_eq!(
+        gateway.end().await,
+        (EndedBy::Gateway, "stopped".to_owned())
+    );
+}
