@@ -165,7 +165,7 @@ impl Http {
             .as_array()
             .into_iter()
             .flatten()
-            .filter(|call| call["live"] == true);
+            .filter(|call| call["ended_at_ms"].is_null());
         live.filter_map(|call| call["sid"].as_str().map(str::to_owned))
             .collect()
     }
