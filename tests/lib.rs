@@ -3,6 +3,7 @@
 pub mod case;
 pub mod driver;
 pub mod memory;
+pub mod placed;
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
