@@ -98,6 +98,10 @@ async fn route(
             only("POST")?;
             trigger::trigger(host, dialect, request, uuid).await?
         }
+        ["api", "v1", "runs", run] => {
+            only("GET")?;
+            status::call(host, &Asisso { draft: false }, request, run).await?
+        }
         ["api", "v1", "campaigns", "get-call-details"] => {
             only("GET")?;
             status::call_details(host, request, None).await?
@@ -108,7 +112,7 @@ async fn route(
         }
         ["v1", "calls", call] => {
             only("GET")?;
-            status::call(host, request, call).await?
+            status::call(host, &Ringdown, request, call).await?
         }
         ["v1", "admin", "import"] => {
             only("POST")?;

@@ -5,7 +5,6 @@ use crate::reply::{self, Reply};
 use crate::{Platform, access};
 use calls::config::{Permission, REST_APIS};
 use calls::dialect::Details;
-use calls::dialect::ringdown::Ringdown;
 use calls::dialect::voicing::Voicing;
 use calls::id::{CallId, MAX_RUN};
 use calls::problem::Problem;
@@ -13,15 +12,16 @@ use http::Request;
 use serde_json::json;
 use validation::{Issue, Rule};
 
-/// `GET /v1/calls/{id}`
+/// `GET /v1/calls/{id}` and `GET /api/v1/runs/{workflow_run_id}`
 pub(crate) async fn call(
     host: &impl Platform,
+    dialect: &dyn Details,
     request: &Request<Vec<u8>>,
     asked: &str,
 ) -> Result<Reply, Problem> {
     let account = access::check(host, request.headers(), Permission::ReadCalls).await?;
     let standing = find(host, &account.organization.id, asked).await?;
-    let shown = Ringdown.show_call(&standing.record, &standing.call, host.now());
+    let shown = dialect.show_call(&standing.record, &standing.call, host.now());
     Ok(reply::json_reply(200, &shown))
 }
 

@@ -1,10 +1,14 @@
 //! asisso: `POST /api/v1/public/agent/{uuid}` and `/api/v1/public/agent/test/{uuid}`.
 //! Source: Asisso's page "API Trigger". Validation errors are FastAPI's, as its upstream answers them.
 
-use super::{AgentName, Dialect, PlaceCall, detail, detail_list, detail_malformed, number_issue};
-use crate::call::Call;
+use super::{
+    AgentName, Details, Dialect, PlaceCall, detail, detail_list, detail_malformed, number_issue,
+};
+use crate::call::{Call, Stage};
+use crate::event::Outcome;
 use crate::problem::Problem;
 use crate::record::Record;
+use crate::time::Time;
 use serde_json::{Map, Value, json};
 use validation::{Fields, Variables, WhenMissing};
 
@@ -113,5 +117,54 @@ impl Dialect for Asisso {
 
     fn when_missing(&self) -> WhenMissing {
         WhenMissing::Empty
+    }
+}
+
+impl Details for Asisso {
+    /// A workflow run, read back by its number. What the call taught the agent is in `gathered_context`.
+    fn show_call(&self, record: &Record, call: &Call, now: Time) -> Value {
+        let ended = call.stage() == Stage::Ended;
+        let transcript: Vec<Value> = call
+            .transcript()
+            .iter()
+            .map(|line| json!({ "speaker": line.speaker, "text": line.text, "timestamp": line.at.rfc3339() }))
+            .collect();
+        json!({
+            "id": record.call_id().map(crate::id::CallId::run),
+            "name": record.run_name,
+            "status": status(call),
+            "is_completed": ended,
+            "created_at": record.created_at.rfc3339(),
+            "initial_context": record.variables,
+            "gathered_context": gathered(call),
+            "call_duration_seconds": call.duration_s(now),
+            "transcript": transcript,
+            "recording_url": call.recording_url(),
+        })
+    }
+}
+
+fn gathered(call: &Call) -> Value {
+    let mut gathered = Map::new();
+    if let Some(verdict) = call.ended() {
+        gathered.insert("call_disposition".to_owned(), json!(verdict.reason));
+        if verdict.outcome == Outcome::Voicemail {
+            gathered.insert("voicemail_detected".to_owned(), json!(true));
+        }
+    }
+    Value::Object(gathered)
+}
+
+fn status(call: &Call) -> &'static str {
+    match (call.stage(), call.ended().map(|verdict| verdict.outcome)) {
+        (Stage::Queued | Stage::Dialing, _) => "initiated",
+        (Stage::Ringing, _) => "ringing",
+        (Stage::InProgress, _) => "in-progress",
+        (Stage::Ended, Some(Outcome::Completed | Outcome::Voicemail)) => "completed",
+        (Stage::Ended, Some(Outcome::Busy)) => "busy",
+        (Stage::Ended, Some(Outcome::NoAnswer)) => "no-answer",
+        (Stage::Ended, Some(Outcome::Canceled)) => "canceled",
+        (Stage::Ended, Some(Outcome::Lost)) => "error",
+        (Stage::Ended, Some(Outcome::Failed | Outcome::Refused) | None) => "failed",
     }
 }
