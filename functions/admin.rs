@@ -44,7 +44,7 @@ fn read(text: &str) -> Result<Vec<(usize, Line)>, Problem> {
         .enumerate()
         .filter(|(_, text)| !text.trim().is_empty())
     {
-        match serde_json::from_str(text) {
+        match body::strict::parse(text).and_then(serde_json::from_value) {
             Ok(line) => lines.push((index + 1, line)),
             Err(error) => {
                 // serde_json counts lines within this one; its position would mislead.

@@ -1,8 +1,11 @@
 //! Reads a request body as the JSON object every API here takes.
 
+pub(crate) mod strict;
+
 use crate::BODY_LIMIT;
 use calls::problem::Problem;
 use http::Request;
+use serde_json::error::Category;
 use serde_json::{Map, Value};
 
 /// The body as an object. No body counts as an empty object, so that what is missing is named.
@@ -11,18 +14,27 @@ pub(crate) fn object(request: &Request<Vec<u8>>) -> Result<Map<String, Value>, P
     if text.trim().is_empty() {
         return Ok(Map::new());
     }
-    match serde_json::from_str(text) {
-        Ok(Value::Object(object)) => Ok(object),
-        Ok(_) => Err(Problem::Malformed(
+    match json(text)? {
+        Value::Object(object) => Ok(object),
+        _ => Err(Problem::Malformed(
             "The request body must be a JSON object".to_owned(),
         )),
-        // The position helps and shows nothing of what was sent.
-        Err(error) => Err(Problem::Malformed(format!(
-            "The request body is not valid JSON (line {}, column {})",
-            error.line(),
-            error.column()
-        ))),
     }
+}
+
+fn json(text: &str) -> Result<Value, Problem> {
+    strict::parse(text).map_err(|error| {
+        let what = match error.classify() {
+            Category::Data => error.to_string(),
+            Category::Io | Category::Syntax | Category::Eof => "is not valid JSON".to_owned(),
+        };
+        // serde_json puts the position behind its own words; it helps and shows nothing of what was sent.
+        let what = what.split(" at line ").next().unwrap_or_default();
+        let (line, column) = (error.line(), error.column());
+        Problem::Malformed(format!(
+            "The request body {what} (line {line}, column {column})"
+        ))
+    })
 }
 
 /// The body as text of at most 256 KB. A missing content type is taken for JSON.

@@ -10,6 +10,7 @@ use calls::event::Event;
 use calls::id::CallId;
 use calls::problem::Problem;
 use calls::record::{AgentSaid, Record, TelephonyUsed};
+use calls::secret::Secret;
 use calls::time::Time;
 use calls::token::{Door, Token};
 use calls::twilio::dial::{self, Dialled};
@@ -72,9 +73,10 @@ pub(crate) async fn place(
         },
         on_machine: script.on_machine,
     };
+    let auth = ledger::credential(host, &record)?;
     let (id, record) = open(host, record).await?;
     take_seat(host, organization, id, &record).await?;
-    dial(host, id, record).await
+    dial(host, id, record, &auth).await
 }
 
 /// The dialect's answer to a placed call, with what it has no field for in headers.
@@ -285,12 +287,16 @@ async fn take_seat(
 }
 
 /// One request to Twilio, never repeated, and what follows from its answer.
-async fn dial(host: &impl Platform, id: CallId, record: Record) -> Result<Standing, Problem> {
+async fn dial(
+    host: &impl Platform,
+    id: CallId,
+    record: Record,
+    auth: &Secret,
+) -> Result<Standing, Problem> {
     let settings = host.settings();
-    let auth = ledger::credential(host, &record)?;
     let token = provider_token(host, id, &record);
     let request =
-        dial::place(&record, &auth, &settings.public_base_url, &token).ok_or_else(|| {
+        dial::place(&record, auth, &settings.public_base_url, &token).ok_or_else(|| {
             Problem::Broken("the telephony configuration's API base URL is no URL".to_owned())
         })?;
     let answer = host.send(request, settings.dial_timeout_ms).await;

@@ -112,6 +112,8 @@ pub(crate) async fn media(
     request: &Request<Vec<u8>>,
     token: &str,
 ) -> Result<Answer, Problem> {
+    let key = host.settings().signing_key.expose().as_bytes();
+    Token::read(token, key, Door::Provider, host.now()).ok_or(Problem::Forged)?;
     if let Some(launcher) = &host.settings().launcher {
         let mut reply = reply::empty(307);
         reply::set(
@@ -173,12 +175,12 @@ pub(crate) fn media_url(host: &impl Platform, token: &str) -> String {
     format!("{}/media/{token}", base.replacen("http", "ws", 1))
 }
 
-/// Whether the launcher signed this request, not long ago.
+/// Whether the launcher signed this request, not long ago. Without a launcher nothing is genuine.
 pub(crate) fn from_launcher(
     host: &impl Platform,
     request: &Request<Vec<u8>>,
 ) -> Result<(), Problem> {
-    let launcher = host.settings().launcher.as_ref().ok_or(Problem::NoRoute)?;
+    let launcher = host.settings().launcher.as_ref().ok_or(Problem::Forged)?;
     let message = (
         request.method().as_str(),
         request.uri().path(),

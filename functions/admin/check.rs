@@ -8,6 +8,7 @@ use calls::record::credential_owner;
 use calls::seal;
 use calls::secret::{Secret, sha256_hex};
 use calls::twilio;
+use http::Uri;
 use std::collections::{BTreeMap, BTreeSet};
 use validation::{Country, Issue, Phone, Rule};
 
@@ -205,8 +206,11 @@ fn add_telephony(
         .api_base_url
         .clone()
         .unwrap_or_else(|| twilio::API.to_owned());
-    if !api_base_url.starts_with("https://") && !api_base_url.starts_with("http://") {
-        return Err("api_base_url must be an http or https URL".to_owned());
+    let is_base = api_base_url.parse::<Uri>().is_ok_and(|url| {
+        matches!(url.scheme_str(), Some("https" | "http")) && url.query().is_none()
+    });
+    if !is_base {
+        return Err("api_base_url must be an http or https URL without a query".to_owned());
     }
     let key = &host.settings().encryption_key;
     let owner = credential_owner(&organization.id, line.id);
