@@ -84,13 +84,13 @@ impl Dialect for Asisso {
             | Problem::ForeignAgent(_)
             | Problem::OutsideHours { .. }
             | Problem::Forged => 403,
-            Problem::NoAgent(_) => return (404, detail("Trigger not found or not active")),
-            Problem::AgentWithoutOwner(_)
-            | Problem::AgentWithoutOrganization(_)
-            | Problem::NoTelephony
-            | Problem::NoCaller
-            | Problem::NoCall(_)
-            | Problem::NoRoute => 404,
+            // An agent nobody linked is told apart by voicing's API alone.
+            Problem::NoAgent(_)
+            | Problem::AgentWithoutOwner(_)
+            | Problem::AgentWithoutOrganization(_) => {
+                return (404, detail("Trigger not found or not active"));
+            }
+            Problem::NoTelephony | Problem::NoCaller | Problem::NoCall(_) | Problem::NoRoute => 404,
             Problem::NotConfigured => 400,
             Problem::ProviderRefused { .. } => {
                 return (
