@@ -3,6 +3,7 @@
 mod access;
 mod admin;
 mod body;
+mod initiate;
 pub mod launcher;
 mod ledger;
 mod place;
@@ -15,8 +16,10 @@ mod trigger;
 mod voice;
 mod webhook;
 
+use calls::config::REST_APIS;
 use calls::dialect::Dialect;
 use calls::dialect::asisso::Asisso;
+use calls::dialect::dialout::Dialout;
 use calls::dialect::ringdown::Ringdown;
 use calls::dialect::voicing::Voicing;
 use calls::id::CallId;
@@ -75,6 +78,7 @@ fn dialect_of(segments: &[&str]) -> &'static dyn Dialect {
     match segments {
         ["api", "v1", "public", "agent", "test", _, ..] => &Asisso { draft: true },
         ["api", "v1", "public" | "runs", ..] => &Asisso { draft: false },
+        ["api", "v1", "dialout" | "sip", ..] | ["health", "fleet"] => &Dialout,
         ["api", "v1", "campaigns" | "voicing", ..] => &Voicing,
         _ => &Ringdown,
     }
@@ -110,6 +114,18 @@ async fn route(
             only("GET")?;
             status::call_details(host, request, Some(call)).await?
         }
+        ["api", "v1", "dialout"] | ["api", "v1", "sip", "dialout"] => {
+            only("POST")?;
+            initiate::initiate(host, dialect, request, None).await?
+        }
+        ["api", "v1", "campaigns", "publish-outbound-call"] => {
+            only("POST")?;
+            initiate::initiate(host, dialect, request, Some(REST_APIS)).await?
+        }
+        ["v1", "calls"] => {
+            only("POST")?;
+            initiate::initiate(host, dialect, request, None).await?
+        }
         ["v1", "calls", call] => {
             only("GET")?;
             status::call(host, &Ringdown, request, call).await?
@@ -129,6 +145,10 @@ async fn route(
         ["health", "ready"] => {
             only("GET")?;
             status::ready(host).await?
+        }
+        ["health", "fleet"] => {
+            only("GET")?;
+            status::fleet(host, request).await?
         }
         ["twiml", token] => {
             only("POST")?;

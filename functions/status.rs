@@ -82,3 +82,22 @@ pub(crate) async fn ready(host: &impl Platform) -> Result<Reply, Problem> {
         }
     }
 }
+
+/// `GET /health/fleet`: how many calls the organization may still place at once.
+pub(crate) async fn fleet(
+    host: &impl Platform,
+    request: &Request<Vec<u8>>,
+) -> Result<Reply, Problem> {
+    let account = access::check(host, request.headers(), Permission::ReadCalls).await?;
+    let most = account.organization.seats;
+    let taken = host.seats_taken(&account.organization.id).await?;
+    let shown = json!({
+        "status": "ok",
+        "fleet_calls": taken,
+        "fleet_max": most,
+        "fleet_available": most.saturating_sub(taken),
+        // Each call has a container of its own; there are no standing workers to list.
+        "workers": [],
+    });
+    Ok(reply::json_reply(200, &shown))
+}

@@ -2,6 +2,7 @@
 //! Wire shapes are private to their files. The documents of the five APIs are the source of each.
 
 pub mod asisso;
+pub mod dialout;
 pub mod ringdown;
 pub mod voicing;
 

@@ -1,0 +1,25 @@
+//! `initiate`: place a call for a program that names the agent in the body.
+
+use crate::reply::Reply;
+use crate::{Platform, access, body, place};
+use calls::config::Permission;
+use calls::dialect::Dialect;
+use calls::problem::Problem;
+use http::Request;
+
+/// `category`: the one the key must have, where the API asks for one.
+pub(crate) async fn initiate(
+    host: &impl Platform,
+    dialect: &'static dyn Dialect,
+    request: &Request<Vec<u8>>,
+    category: Option<&str>,
+) -> Result<Reply, Problem> {
+    let account = access::check(host, request.headers(), Permission::CreateCalls).await?;
+    if let Some(category) = category {
+        account.need_category(category)?;
+    }
+    let asked = body::object(request)?;
+    let wanted = dialect.read_call("", &asked)?;
+    let placed = place::place(host, dialect, &account.organization, wanted).await?;
+    Ok(place::show(dialect, &placed))
+}

@@ -1,0 +1,106 @@
+//! dialout: `POST /api/v1/dialout` (also `/api/v1/sip/dialout`). Source: the dialler integration document; validation
+//! errors are FastAPI's, as its upstream answers them.
+
+use super::{
+    AgentName, Caller, Dialect, PlaceCall, detail, detail_list, detail_malformed, number_issue,
+};
+use crate::call::Call;
+use crate::problem::Problem;
+use crate::record::Record;
+use serde_json::{Map, Value, json};
+use validation::variables::show;
+use validation::{Fields, Rule, Variables, WhenMissing};
+
+pub struct Dialout;
+
+impl Dialect for Dialout {
+    fn word(&self) -> &'static str {
+        "dialout"
+    }
+
+    fn read_call(&self, _path: &str, body: &Map<String, Value>) -> Result<PlaceCall, Problem> {
+        let mut fields = Fields::of(body);
+        let agent = fields.required_text("bot_id");
+        let to = fields.required_text("to_number");
+        let from = fields.text("from_number").filter(|text| !text.is_empty());
+        let variables = fields.object("variables");
+        let connected_event = fields.object("connected_event");
+        if variables.is_some() && connected_event.is_some() {
+            let rule = Rule::Other("is another name of variables; give one of the two".to_owned());
+            fields.refuse("connected_event", rule);
+        }
+        fields.done().map_err(Problem::Invalid)?;
+        // "All values are stringified. Nested objects are JSON-encoded." Null becomes empty.
+        let given = variables.or(connected_event).cloned().unwrap_or_default();
+        let stringified =
+            |(name, value): (String, Value)| (name, json!(show(&value).unwrap_or_default()));
+        Ok(PlaceCall {
+            agent: AgentName::Bot(agent),
+            draft: false,
+            to,
+            to_field: "to_number",
+            from: from.map(Caller::Number),
+            telephony: None,
+            variables: Variables(given.into_iter().map(stringified).collect()),
+            greeting: None,
+            agenda: None,
+        })
+    }
+
+    fn show_placed(&self, record: &Record, _call: &Call) -> (u16, Value) {
+        (200, json!({ "status": "ok", "call_id": record.id }))
+    }
+
+    fn show_problem(&self, problem: &Problem) -> (u16, Value) {
+        let status = match problem {
+            Problem::Malformed(why) => return (422, detail_malformed(why)),
+            Problem::Invalid(issues) => return (422, detail_list(issues)),
+            Problem::InvalidNumber(field, why) => {
+                return (422, detail_list(&[number_issue(field, *why)]));
+            }
+            Problem::VariablesMissing(_) => 422,
+            Problem::NoKey | Problem::WrongKey => 401,
+            Problem::WrongCategory
+            | Problem::NotAllowed
+            | Problem::OrganizationInactive
+            | Problem::Forged => 403,
+            Problem::NoAgent(_)
+            | Problem::ForeignAgent(_)
+            | Problem::AgentWithoutOwner(_)
+            | Problem::AgentWithoutOrganization(_) => return (404, detail("Bot not found")),
+            Problem::NoCall(_) | Problem::NoRoute => 404,
+            Problem::OutsideHours { .. } => {
+                return (
+                    503,
+                    detail(format!("outside_active_hours: {}", problem.text())),
+                );
+            }
+            Problem::NoSeat { .. } => return (503, detail("No healthy fleet server available")),
+            Problem::NoTelephony
+            | Problem::NotConfigured
+            | Problem::NoCaller
+            | Problem::ProviderRefused { .. }
+            | Problem::ProviderBusy => 503,
+            Problem::DialUnknown(_) => 409,
+            Problem::Method(_) => 405,
+            Problem::TooLarge => 413,
+            Problem::MediaType => 415,
+            Problem::UpgradeRequired => 426,
+            Problem::Broken(_) => 500,
+        };
+        (status, detail(problem.text()))
+    }
+
+    /// Request variables are `crm.*`, and `call.*` as well. Bare names are looked for among them.
+    fn value_of(&self, variables: &Variables, path: &str) -> Option<String> {
+        let bare = path
+            .strip_prefix("crm.")
+            .or_else(|| path.strip_prefix("call."))
+            .unwrap_or(path);
+        variables.at(bare)
+    }
+
+    fn when_missing(&self) -> WhenMissing {
+        WhenMissing::Literal
+    }
+}
