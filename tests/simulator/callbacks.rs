@@ -197,6 +197,9 @@ async fn post(twilio: &Twilio, call: &Call, hook: &Hook, callback: Callback) {
     };
     let sent = twilio.http.send(&call.account, hook, &fields).await;
     let mut record = call.record();
+    if sent.wrong_fragment {
+        record.notify(11243, "A URL's fragment has a wrong value");
+    }
     let refused = sent
         .answer
         .as_ref()

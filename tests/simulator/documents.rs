@@ -57,6 +57,10 @@ async fn fetch(leg: &mut Leg<'_>, hook: &Hook, extra: &Fields) -> Result<Result<
         .during(twilio.http.send(&call.account, hook, &fields))
         .await?;
     let answer = sent.answer;
+    if sent.wrong_fragment {
+        call.record()
+            .notify(11243, "A URL's fragment has a wrong value");
+    }
     call.record().twiml.push(Document {
         url: hook.url.clone(),
         fields,

@@ -1,16 +1,17 @@
 //! Twilio's REST API under `/2010-04-01`: create, read, list and change calls.
 
 use crate::call::{Call, Steer};
-use crate::clock::{parse_date, rfc2822};
+use crate::clock::rfc2822;
 use crate::faults::HttpFault;
 use crate::order::{Order, replacement, value};
-use crate::record::{Fields, Record};
+use crate::record::Fields;
 use crate::refusal::{Refusal, bad_request, not_found, of_number, of_status, unauthorized};
 use crate::scenario::Scenario;
 use crate::server::{App, Cut};
+use crate::shown::shown;
 use crate::twilio::{Account, Twilio};
 use axum::body::Bytes;
-use axum::extract::{Path, RawQuery, State};
+use axum::extract::{Path, State};
 use axum::http::{HeaderMap, StatusCode, Uri, header};
 use axum::response::{IntoResponse, Response};
 use axum::{Extension, Json};
@@ -140,99 +141,6 @@ pub(crate) async fn change(
     Ok(Json(shown(&call.record())))
 }
 
-/// `GET Accounts/{account}/Calls.json?To=&From=&Status=&StartTime>=&PageSize=`, newest first.
-pub(crate) async fn list(
-    State(app): State<App>,
-    Path(account): Path<String>,
-    RawQuery(query): RawQuery,
-    Extension(cut): Extension<Cut>,
-    headers: HeaderMap,
-) -> Result<Json<Value>, Refusal> {
-    authorized(&app, &account, &headers)?;
-    let fault = HttpFault::take(&mut app.faults().read);
-    stumble(fault, &cut).await?;
-    let query = query.unwrap_or_default();
-    let fields = form(query.as_bytes());
-    let number = |name: &str| value(&fields, name).and_then(|text| text.parse::<usize>().ok());
-    let size = number("PageSize").unwrap_or(50).clamp(1, 1000);
-    let page = number("Page").unwrap_or(0);
-    // A page starts behind the call its token names, so that calls made meanwhile move nothing.
-    let behind = value(&fields, "PageToken").and_then(|token| token.strip_prefix("PA"));
-    let mut matching: Vec<Value> = Vec::new();
-    let mut started = behind.is_none();
-    let mut more = false;
-    for call in app.calls().iter().rev() {
-        let record = call.record();
-        if record.account_sid != account || !matches(&record, &fields) {
-            continue;
-        }
-        if !started {
-            started = behind.is_some_and(|sid| record.sid.ends_with(sid));
-            continue;
-        }
-        if matching.len() == size {
-            more = true;
-            break;
-        }
-        matching.push(shown(&record));
-    }
-    let base = format!("/2010-04-01/Accounts/{account}/Calls.json");
-    let filters: Fields = fields
-        .iter()
-        .filter(|(name, _)| !matches!(name.as_str(), "Page" | "PageToken" | "PageSize"))
-        .cloned()
-        .collect();
-    let address = |page: usize, token: Option<String>| {
-        let mut form = form_urlencoded::Serializer::new(String::new());
-        form.extend_pairs(&filters);
-        form.append_pair("PageSize", &size.to_string());
-        form.append_pair("Page", &page.to_string());
-        if let Some(token) = token {
-            form.append_pair("PageToken", &token);
-        }
-        format!("{base}?{}", form.finish())
-    };
-    let token = matching
-        .last()
-        .and_then(|last| last["sid"].as_str())
-        .map(|sid| format!("PA{}", &sid[2..]));
-    Ok(Json(json!({
-        "end": page * size + matching.len().saturating_sub(1),
-        "first_page_uri": address(0, None),
-        "next_page_uri": more.then(|| address(page + 1, token)),
-        "page": page,
-        "page_size": size,
-        "previous_page_uri": null,
-        "start": page * size,
-        "uri": if query.is_empty() { base.clone() } else { format!("{base}?{query}") },
-        "calls": matching,
-    })))
-}
-
-fn matches(record: &Record, fields: &Fields) -> bool {
-    const DAY: u64 = 86_400_000;
-    fields
-        .iter()
-        .filter(|(_, value)| !value.is_empty())
-        .all(|(name, value)| {
-            let created = record.created_at_ms;
-            let date = || parse_date(value);
-            match name.as_str() {
-                "To" => record.to == *value,
-                "From" => record.from == *value,
-                "Status" => record.status == value,
-                // `StartTime>=…` in a URL is a parameter named `StartTime>`. A date alone counts as a whole day.
-                "StartTime>" => date().is_none_or(|from| created >= from),
-                "StartTime<" => {
-                    let whole = if value.len() == 10 { DAY } else { 0 };
-                    date().is_none_or(|until| created < until + whole)
-                }
-                "StartTime" => date().is_none_or(|from| (from..from + DAY).contains(&created)),
-                _ => true,
-            }
-        })
-}
-
 /// `GET Accounts/{sid}.json`: what a check of credentials asks.
 pub(crate) async fn account(
     State(app): State<App>,
@@ -286,7 +194,7 @@ pub(crate) async fn nothing(uri: Uri) -> Refusal {
     not_found(uri.path())
 }
 
-async fn stumble(fault: Option<HttpFault>, cut: &Cut) -> Result<(), Refusal> {
+pub(crate) async fn stumble(fault: Option<HttpFault>, cut: &Cut) -> Result<(), Refusal> {
     match fault {
         Some(fault) if fault.cut || fault.status.is_some() => Err(break_down(&fault, cut).await),
         Some(fault) => {
@@ -328,74 +236,6 @@ pub(crate) fn find(
         .ok_or_else(|| not_found(uri.path()))
 }
 
-fn form(body: &[u8]) -> Fields {
+pub(crate) fn form(body: &[u8]) -> Fields {
     form_urlencoded::parse(body).into_owned().collect()
-}
-
-/// A call as Twilio shows it.
-fn shown(record: &Record) -> Value {
-    let uri = format!(
-        "/2010-04-01/Accounts/{}/Calls/{}",
-        record.account_sid, record.sid
-    );
-    let subresources: serde_json::Map<String, Value> = [
-        ("notifications", "Notifications"),
-        ("recordings", "Recordings"),
-        ("payments", "Payments"),
-        ("events", "Events"),
-        ("siprec", "Siprec"),
-        ("streams", "Streams"),
-        ("transcriptions", "Transcriptions"),
-        (
-            "user_defined_message_subscriptions",
-            "UserDefinedMessageSubscriptions",
-        ),
-        ("user_defined_messages", "UserDefinedMessages"),
-    ]
-    .into_iter()
-    .map(|(name, file)| (name.to_owned(), format!("{uri}/{file}.json").into()))
-    .collect();
-    let updated = record
-        .ended_at_ms
-        .or(record.answered_at_ms)
-        .or(record.ringing_at_ms);
-    json!({
-        "account_sid": record.account_sid,
-        "annotation": null,
-        "answered_by": record.answered_by,
-        "api_version": "2010-04-01",
-        "caller_name": null,
-        "date_created": rfc2822(record.created_at_ms),
-        "date_updated": rfc2822(updated.unwrap_or(record.created_at_ms)),
-        "direction": "outbound-api",
-        "duration": record.duration_s.map(|seconds| seconds.to_string()),
-        "end_time": record.ended_at_ms.map(rfc2822),
-        "forwarded_from": null,
-        "from": record.from,
-        "from_formatted": formatted(&record.from),
-        "group_sid": null,
-        "parent_call_sid": null,
-        "phone_number_sid": null,
-        "price": null,
-        "price_unit": "USD",
-        "queue_time": "0",
-        "sid": record.sid,
-        "start_time": record.answered_at_ms.or(record.ringing_at_ms).map(rfc2822),
-        "status": record.status,
-        "subresource_uris": subresources,
-        "to": record.to,
-        "to_formatted": formatted(&record.to),
-        "trunk_sid": null,
-        "uri": format!("{uri}.json"),
-    })
-}
-
-/// North American numbers as people write them, others as they are.
-fn formatted(number: &str) -> String {
-    match number.strip_prefix("+1") {
-        Some(local) if local.len() == 10 && local.is_ascii() => {
-            format!("({}) {}-{}", &local[..3], &local[3..6], &local[6..])
-        }
-        _ => number.to_owned(),
-    }
 }

@@ -1,13 +1,14 @@
 //! The server: its routes, and an accept loop of its own because a broken create cuts its connection.
 
 use crate::twilio::{Config, Twilio};
-use crate::{desk, inbox, recording, rest};
+use crate::{desk, inbox, list, recording, rest};
+use axum::Router;
 use axum::extract::{DefaultBodyLimit, Request};
 use axum::routing::{any, get, post, put};
-use axum::{Extension, Router};
 use hyper_util::rt::TokioIo;
 use hyper_util::service::TowerToHyperService;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::Notify;
 use tower::ServiceExt as _;
@@ -26,18 +27,27 @@ impl Cut {
     }
 }
 
-/// Serves until the listener breaks.
+/// Serves for as long as it is polled; the error is a wrong configuration.
 pub async fn serve(listener: TcpListener, config: Config) -> anyhow::Result<()> {
     let routes = routes(Arc::new(Twilio::new(config)?));
     loop {
-        let (stream, _) = listener.accept().await?;
-        stream.set_nodelay(true)?;
+        let Ok((stream, _)) = listener.accept().await else {
+            // Out of sockets, or the client is gone already; neither is a reason to stop.
+            tokio::time::sleep(Duration::from_millis(50)).await;
+            continue;
+        };
+        // Without it answers are only slower.
+        let _ = stream.set_nodelay(true);
         let cut = Cut::default();
-        let service = routes.clone().layer(Extension(cut.clone())).map_request(
-            |request: hyper::Request<hyper::body::Incoming>| {
-                Request::from(request.map(axum::body::Body::new))
-            },
-        );
+        let ends = cut.clone();
+        let service =
+            routes
+                .clone()
+                .map_request(move |request: hyper::Request<hyper::body::Incoming>| {
+                    let mut request = Request::from(request.map(axum::body::Body::new));
+                    request.extensions_mut().insert(ends.clone());
+                    request
+                });
         tokio::spawn(async move {
             let connection = hyper::server::conn::http1::Builder::new()
                 .serve_connection(TokioIo::new(stream), TowerToHyperService::new(service));
@@ -55,7 +65,7 @@ fn routes(app: App) -> Router {
         .route("/Accounts/{file}", get(rest::account))
         .route(
             "/Accounts/{account}/Calls.json",
-            post(rest::create).get(rest::list),
+            post(rest::create).get(list::list),
         )
         .route(
             "/Accounts/{account}/Calls/{file}",

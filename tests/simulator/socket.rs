@@ -20,6 +20,12 @@ pub(crate) struct Refused {
     pub message: String,
 }
 
+impl Refused {
+    pub(crate) fn late() -> Self {
+        refused(31920, "The handshake was not answered in time")
+    }
+}
+
 fn refused(code: u32, message: impl Into<String>) -> Refused {
     Refused {
         code,

@@ -16,7 +16,7 @@ use tokio::sync::mpsc;
 /// Ended calls whose audio is kept: at 25 s and both directions about 80 MB.
 const CALLS_WITH_AUDIO: usize = 200;
 /// Calls remembered at all; the oldest ended ones go first.
-const CALLS_KEPT: usize = 10_000;
+const CALLS_KEPT: usize = 5000;
 
 /// An account and the token that opens it and signs for it.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -163,7 +163,9 @@ impl Twilio {
     pub(crate) fn ended(&self, call: &Arc<Call>) {
         let mut calls = lock(&self.calls);
         calls.stats.calls_live = calls.stats.calls_live.saturating_sub(1);
-        calls.with_audio.push_back(call.clone());
+        if !call.audio().agent.is_empty() {
+            calls.with_audio.push_back(call.clone());
+        }
         if calls.with_audio.len() > CALLS_WITH_AUDIO
             && let Some(oldest) = calls.with_audio.pop_front()
         {

@@ -13,11 +13,16 @@ const LONGEST_BODY: usize = 64 * 1024;
 /// How much of an answer to a callback is kept.
 const KEPT_BODY: usize = 500;
 
+/// What a retry policy may name: two kinds of answer, two kinds of none.
+const KINDS: [&str; 5] = ["4xx", "5xx", "ct", "rt", "all"];
+
 /// The client for all requests. Every request has its own connection, as a provider's many machines would.
 pub(crate) struct Http(Client);
 
 /// The attempts at one request, and the answer to the last.
 pub(crate) struct Sent {
+    /// The fragment asks for what does not exist, which Twilio logs as 11243.
+    pub(crate) wrong_fragment: bool,
     pub attempts: Vec<Attempt>,
     pub answer: Option<Answer>,
 }
@@ -36,6 +41,7 @@ struct Retries {
     connect: Duration,
     read: Duration,
     total: Duration,
+    wrong: bool,
 }
 
 impl Retries {
@@ -46,25 +52,40 @@ impl Retries {
             connect: Duration::from_millis(5000),
             read: Duration::from_millis(15_000),
             total: Duration::from_millis(15_000),
+            wrong: false,
         };
         let Some((_, fragment)) = url.split_once('#') else {
             return retries;
         };
-        let ms = |value: &str, least, most| {
-            let ms = value.parse().ok().filter(|ms| (least..=most).contains(ms));
+        let ms = |given: &str, least: u64, most: u64| {
+            let ms = given.parse().ok().filter(|ms| (least..=most).contains(ms));
             ms.map(Duration::from_millis)
         };
-        for (name, value) in fragment.split('&').filter_map(|pair| pair.split_once('=')) {
-            match name {
-                "rc" => {
-                    let count = value.parse().ok().filter(|count| *count <= 5);
-                    retries.count = count.unwrap_or(retries.count);
+        for pair in fragment.split('&') {
+            match pair.split_once('=').unwrap_or((pair, "")) {
+                ("rc", count) => match count.parse() {
+                    Ok(count @ 0..=5) => retries.count = count,
+                    _ => retries.wrong = true,
+                },
+                ("rp", kinds) => {
+                    retries.on = kinds.split(',').map(str::to_owned).collect();
+                    let known = |kind: &String| KINDS.contains(&kind.as_str());
+                    retries.wrong |= !retries.on.iter().all(known);
                 }
-                "rp" => retries.on = value.split(',').map(str::to_owned).collect(),
-                "ct" => retries.connect = ms(value, 100, 10_000).unwrap_or(retries.connect),
-                "rt" => retries.read = ms(value, 100, 15_000).unwrap_or(retries.read),
-                "tt" => retries.total = ms(value, 100, 15_000).unwrap_or(retries.total),
-                _ => {}
+                ("ct", given) => match ms(given, 100, 10_000) {
+                    Some(ms) => retries.connect = ms,
+                    None => retries.wrong = true,
+                },
+                ("rt", given) => match ms(given, 100, 15_000) {
+                    Some(ms) => retries.read = ms,
+                    None => retries.wrong = true,
+                },
+                ("tt", given) => match ms(given, 100, 15_000) {
+                    Some(ms) => retries.total = ms,
+                    None => retries.wrong = true,
+                },
+                ("e" | "sni", _) => {}
+                _ => retries.wrong = true,
             }
         }
         retries
@@ -134,7 +155,11 @@ impl Http {
             let may_repeat = attempts.len() <= retries.count as usize && Instant::now() < give_up;
             if !(may_repeat && retries.cover(&outcome)) {
                 let answer = outcome.ok();
-                return Sent { attempts, answer };
+                return Sent {
+                    wrong_fragment: retries.wrong,
+                    attempts,
+                    answer,
+                };
             }
             tokio::time::sleep(Duration::from_millis(100)).await;
         }
@@ -232,7 +257,12 @@ mod tests {
             (unset.count, unset.on.as_slice()),
             (1, ["ct".to_owned()].as_slice())
         );
-        assert_eq!(Retries::of("https://h/p#rc=9&ct=1&x=y"), unset);
+        for wrong in ["rc=9", "ct=1", "rp=6xx", "x=y", "rc"] {
+            assert!(
+                Retries::of(&format!("https://h/p#{wrong}")).wrong,
+                "{wrong}"
+            );
+        }
     }
 
     #[test]

@@ -31,12 +31,15 @@ pub(crate) struct Got {
     pub idempotency_token: String,
 }
 
+/// Status, content type, body.
+type Answer = (u16, String, String);
+
 #[derive(Default)]
 struct Kept {
     address: String,
     got: Mutex<Vec<Got>>,
     forged: Mutex<Vec<String>>,
-    answers: Mutex<HashMap<String, VecDeque<(u16, String, String)>>>,
+    answers: Mutex<HashMap<String, VecDeque<Answer>>>,
     heard: Mutex<Vec<Value>>,
 }
 
