@@ -630,3 +630,45 @@ fn the_host_dies_while_placing() {
         placed.holds_nothing();
     }
 }
+
+/// What a call costs in operations, printed for the benchmark: to the trigger's answer, and to the call's end.
+#[test]
+fn operations_per_call() {
+    let memory = Memory::demo();
+    let answer = memory.put_to(trigger("+15005550006"));
+    let trigger = memory.operations.borrow().clone();
+    let placed = Placed { memory, answer };
+    for word in ["initiated", "ringing", "in-progress"] {
+        placed.status(word);
+    }
+    placed.callback("Url", &[], TOKEN);
+    placed.callback("AsyncAmdStatusCallback", &[("AnsweredBy", "human")], TOKEN);
+    placed.report(vec![VoiceEvent::Ready { at: placed.now() }]);
+    placed.media_started();
+    for index in 0..6 {
+        let line = Line {
+            speaker: Speaker::Agent,
+            text: "Hello".to_owned(),
+            at: placed.now(),
+        };
+        placed.report(vec![VoiceEvent::Line { index, line }]);
+    }
+    placed.voice_ended(EndedBy::Contact, "contact_hung_up");
+    placed.status("completed");
+    placed.pass(60);
+    let whole = placed.memory.operations.borrow().clone();
+    for (what, operations) in [("trigger", &trigger), ("call", &whole)] {
+        println!(
+            "operations {what} config_reads={} call_requests={} seat_requests={} audio_requests={} wakes_asked={} sent={}",
+            operations.config_reads,
+            operations.call_requests,
+            operations.seat_requests,
+            operations.audio_requests,
+            operations.wakes_asked,
+            operations.sent,
+        );
+    }
+    // One request to Twilio, whatever happens.
+    assert_eq!(whole.sent, 1);
+    assert_eq!(trigger.config_reads, 4);
+}
