@@ -23,6 +23,20 @@ pub(crate) fn program(name: impl AsRef<std::ffi::OsStr>) -> Command {
     command
 }
 
+/// A line of shell with the environment that set-up wrote for wasm builds; `words` are `$1` and so on.
+pub(crate) fn with_tools(line: &str, words: &[&Path]) -> Command {
+    let mut shell = program("sh");
+    // The toolchain of this run's own compiler must not override the one that has the wasm targets.
+    shell
+        .env_remove("RUSTUP_TOOLCHAIN")
+        .arg("-c")
+        .arg(format!(". \"$TOOLS\"; {line}"))
+        .arg("sh")
+        .args(words)
+        .env("TOOLS", place::tools().join("env"));
+    shell
+}
+
 /// Runs to the end with all output in `target/dev/{log}.log`; an error carries the end of it.
 pub(crate) fn run(mut command: Command, log: &str, limit: Duration) -> Result<()> {
     let status = run_logged(&mut command, log, limit)?;

@@ -115,7 +115,7 @@ impl Traces {
                 "{{.ID}}",
             ])
         };
-        let mut containers = by("label=ringdown.call");
+        let mut containers = by("label=ringdown");
         containers.extend(by("name=^/?workerd-"));
         let tags = list(&[
             "images",

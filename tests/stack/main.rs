@@ -1,5 +1,6 @@
 //! `cargo demo`, `cargo dev`, `cargo verify` and `cargo bench-stack`: set-up of a machine, and the stack run on it.
 
+mod bench;
 mod command;
 mod demo;
 mod dev;
@@ -53,6 +54,7 @@ fn run(words: &[String]) -> Result<ExitCode> {
     match command {
         "demo" => demo::run(rest)?,
         "dev" => dev::run(rest)?,
+        "bench" => bench::run(rest)?,
         "verify" => return verify::run(rest),
         _ => bail!("{USAGE}"),
     }

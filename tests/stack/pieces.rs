@@ -1,9 +1,10 @@
 //! Building the pieces that run: native programs, the Worker, the Spin component, the voice image.
 
-use crate::command::{self, MINUTE, output, program, run};
+use crate::command::{self, MINUTE, output, program, run, with_tools};
 use crate::place;
 use crate::screen::Step;
 use anyhow::Result;
+use std::path::PathBuf;
 use std::process::Command;
 
 /// The simulator, the launcher and the voice; and the Spin host for tests where there is no `spin`.
@@ -47,28 +48,43 @@ fn build(name: &str, long: &str, packages: &[&str]) -> Result<()> {
 }
 
 pub(crate) fn worker() -> Result<()> {
-    script("Worker", "functions/worker/build.sh")
+    script("Worker", "sh functions/worker/build.sh")
 }
 
 pub(crate) fn spin() -> Result<()> {
-    script("Spin component", "functions/spin/build.sh")
+    script("Spin component", "sh functions/spin/build.sh")
 }
 
-pub(crate) fn image() -> Result<()> {
-    script("voice image", "functions/audio/build-image.sh")
+/// What the voice image is made of, from which wrangler builds its own; and the image that the launcher starts.
+pub(crate) fn image(for_launcher: bool) -> Result<()> {
+    let tag = if for_launcher { IMAGE } else { "" };
+    script(
+        "voice image",
+        &format!("sh functions/audio/build-image.sh {tag}"),
+    )
 }
 
-fn script(name: &str, path: &str) -> Result<()> {
+/// The static program that speaks for the offline voice, once the image was built.
+pub(crate) fn flite() -> Option<PathBuf> {
+    let built = place::root().join("functions/audio/image/flite");
+    built.is_file().then_some(built)
+}
+
+/// The image that the launcher starts.
+pub(crate) const IMAGE: &str = "ringdown-voice";
+
+/// The Spin component as `spin.toml` names it.
+pub(crate) fn spin_component() -> PathBuf {
+    place::target().join("wasm32-wasip2/release/host_spin.wasm")
+}
+
+fn script(name: &str, line: &str) -> Result<()> {
     let mut step = Step::begin(name);
     let log = format!("build-{}", name.to_lowercase().replace(' ', "-"));
     if !place::log(&log).exists() {
         step.explain("a minute or two the first time");
     }
-    let mut shell = program("bash");
-    shell.arg(path);
-    // The script itself reads target/tools/env; this run's own toolchain must not override it.
-    shell.env_remove("RUSTUP_TOOLCHAIN");
-    run(shell, &log, 30 * MINUTE)?;
+    run(with_tools(line, &[]), &log, 30 * MINUTE)?;
     step.done("");
     Ok(())
 }
@@ -97,7 +113,7 @@ pub(crate) fn wrangler() -> Command {
     if !crate::docker::has_buildx() {
         node.env(
             "WRANGLER_DOCKER_BIN",
-            place::root().join("tests/stack/docker-without-buildx"),
+            place::root().join("functions/worker/docker-without-buildx.sh"),
         );
     }
     node

@@ -59,6 +59,22 @@ impl Process {
         }
     }
 
+    /// Processor time of the whole group so far, in milliseconds; 0 where the system does not tell.
+    pub(crate) fn cpu_ms(&self) -> f64 {
+        let group = self.pid.to_string();
+        let ticks: u64 = stats()
+            .iter()
+            .map(|stat| fields(stat))
+            .filter(|fields| fields.get(2) == Some(&group.as_str()))
+            .flat_map(|fields| {
+                [11, 12].map(|at| fields.get(at).and_then(|t| t.parse::<u64>().ok()))
+            })
+            .flatten()
+            .sum();
+        // Linux counts in hundredths of a second everywhere.
+        ticks as f64 * 10.0
+    }
+
     pub(crate) fn log_tail(&self, lines: usize) -> String {
         tail(&place::log(&self.name), lines)
     }
@@ -113,16 +129,26 @@ pub(crate) fn ours() -> Vec<String> {
 
 /// How many processes of the group are left.
 fn members(group: i32) -> usize {
-    let Ok(all) = std::fs::read_dir("/proc") else {
+    if !cfg!(target_os = "linux") {
         return usize::from(killpg(Pid::from_raw(group), None).is_ok());
-    };
-    all.flatten()
-        .filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok())
+    }
+    stats()
+        .iter()
         .filter(|stat| {
             let fields = fields(stat);
             fields.first() != Some(&"Z") && fields.get(2) == Some(&group.to_string().as_str())
         })
         .count()
+}
+
+/// `/proc/*/stat` of all processes.
+fn stats() -> Vec<String> {
+    std::fs::read_dir("/proc")
+        .into_iter()
+        .flatten()
+        .flatten()
+        .filter_map(|entry| std::fs::read_to_string(entry.path().join("stat")).ok())
+        .collect()
 }
 
 /// What follows the name, which may itself hold spaces and brackets.

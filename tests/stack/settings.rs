@@ -53,6 +53,16 @@ impl Gateway<'_> {
         list
     }
 
+    /// The same as `spin up` reads it from the environment.
+    pub(crate) fn spin_variables(&self) -> Vec<(String, String)> {
+        let mut list = self.list();
+        // A Spin component reaches no host that its manifest does not name.
+        list.push(("EXTRA_OUTBOUND_HOST", local(SIMULATOR_PORT)));
+        list.into_iter()
+            .map(|(name, value)| (format!("SPIN_VARIABLE_{name}"), value))
+            .collect()
+    }
+
     /// Writes the settings where `wrangler dev --env-file` reads them.
     pub(crate) fn write_env_file(&self) -> Result<PathBuf> {
         let path = place::dev().join("worker.env");

@@ -52,7 +52,6 @@ pub(crate) fn run(needs: Needs) -> Result<Ready> {
         rust::install("wasm-bindgen-cli", crate::tools::WASM_BINDGEN, false)?;
     }
     wasm::write_environment(toolchain.as_deref())?;
-    debian::voice()?;
     let engine = match docker::engine()? {
         docker::Found::Engine(engine) => Some(engine),
         docker::Found::Nothing(reason) => {
@@ -62,6 +61,7 @@ pub(crate) fn run(needs: Needs) -> Result<Ready> {
             None
         }
     };
+    debian::voice(engine.is_some())?;
     let spin = needs.spin.then(pieces::real_spin).flatten();
     heading("Build");
     pieces::native(needs.spin && spin.is_none())?;
@@ -72,7 +72,7 @@ pub(crate) fn run(needs: Needs) -> Result<Ready> {
         pieces::spin()?;
     }
     if engine.is_some() {
-        pieces::image()?;
+        pieces::image(needs.spin)?;
     }
     Ok(Ready { engine, spin })
 }

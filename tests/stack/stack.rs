@@ -9,6 +9,7 @@ use crate::state::State;
 use crate::{command, http, pieces, place, signals};
 use anyhow::{Context, Result, bail};
 use std::net::TcpListener;
+use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
 
@@ -127,12 +128,12 @@ impl Stack {
                 seen_from_containers: bridge.as_deref(),
                 launcher: Some(settings::LAUNCHER_PORT),
             };
-            let mut spin = spin(ready.spin.is_some());
+            let mut spin = spin(ready.spin.is_some(), Path::new("spin.toml"));
             spin.args(["--listen", &format!("127.0.0.1:{}", gateway.port)])
                 .arg("--state-dir")
                 .arg(folder.join("spin"));
-            for (name, value) in gateway.list() {
-                spin.env(format!("SPIN_VARIABLE_{name}"), value);
+            for (name, value) in gateway.spin_variables() {
+                spin.env(name, value);
             }
             stack.gateway("gateway on Spin", "spin", spin, &gateway)?;
         }
@@ -290,25 +291,30 @@ impl Drop for Stack {
 }
 
 /// The real `spin` where there is one, else the host for tests.
-fn spin(real: bool) -> Command {
+pub(crate) fn spin(real: bool, manifest: &Path) -> Command {
     let mut spin = if real {
-        let mut spin = command::program("spin");
-        spin.args(["up", "--from", "spin.toml"]);
-        spin
+        command::program("spin")
     } else {
-        let mut host = command::program(place::native("spin-host"));
-        host.args(["up", "--manifest", "spin.toml"]);
-        host
+        command::program(place::native("spin-host"))
     };
+    let flag = if real { "--from" } else { "--manifest" };
+    spin.arg("up").arg(flag).arg(manifest);
     spin.env("RUST_BACKTRACE", "0");
     spin
 }
 
 fn launcher(port: u16, gateway: &Gateway) -> Command {
+    let mode = if gateway.seen_from_containers.is_some() {
+        "docker"
+    } else {
+        "process"
+    };
     let mut launcher = command::program(place::native("launcher"));
     launcher
-        .env("LAUNCHER_LISTEN", format!("127.0.0.1:{port}"))
-        .env("LAUNCHER_KEY", settings::LAUNCHER_KEY)
-        .env("GATEWAY_URL", local(gateway.port));
+        .args(["--listen", &format!("127.0.0.1:{port}")])
+        .args(["--gateway", &local(gateway.port)])
+        .args(["--mode", mode])
+        .args(["--image", pieces::IMAGE])
+        .env("LAUNCHER_KEY", settings::LAUNCHER_KEY);
     launcher
 }

@@ -7,6 +7,8 @@ pub(crate) struct Suite {
     pub(crate) name: &'static str,
     /// The stack that runs while the suite does.
     pub(crate) stack: Option<Hosts>,
+    /// Whether it needs a container engine.
+    pub(crate) containers: bool,
     pub(crate) work: Work,
 }
 
@@ -24,8 +26,8 @@ pub(crate) enum Work {
 }
 
 pub(crate) const SUITES: &[Suite] = &[
-    alone("format", Work::Check(&["cargo", "fmt", "--all", "--check"])),
-    alone(
+    suite("format", Work::Check(&["cargo", "fmt", "--all", "--check"])),
+    suite(
         "lints",
         Work::Check(&[
             "cargo",
@@ -37,53 +39,72 @@ pub(crate) const SUITES: &[Suite] = &[
             "warnings",
         ]),
     ),
-    alone(
+    suite(
         "lints, Worker",
         Work::WasmClippy("host-worker", "wasm32-unknown-unknown"),
     ),
-    alone(
+    suite(
         "lints, Spin component",
         Work::WasmClippy("host-spin", "wasm32-wasip2"),
     ),
-    alone(
+    suite(
         "unit tests",
         Work::Tests(&[
             "test",
-            "-p",
-            "validation",
-            "-p",
-            "calls",
-            "-p",
-            "functions",
-            "-p",
-            "audio",
-            "-p",
-            "simulator",
-            "-p",
-            "stack",
+            "--workspace",
+            "--exclude",
+            "tests",
+            "--exclude",
+            "host-worker",
+            "--exclude",
+            "spin-host",
         ]),
     ),
-    alone(
+    suite(
         "contract cases, in process",
         Work::Tests(&["test", "-p", "tests"]),
     ),
     // Its dependencies are built with this profile already: the host is one of the pieces that run.
-    alone(
+    suite(
         "Spin host",
         Work::Tests(&["test", "--profile", "native", "-p", "spin-host"]),
     ),
-    alone(
+    suite(
+        "offline voice",
+        Work::Tests(&[
+            "test",
+            "-p",
+            "audio",
+            "--test",
+            "voice_container",
+            "--",
+            "--ignored",
+        ]),
+    ),
+    suite(
+        "launcher and containers",
+        Work::Tests(&[
+            "test",
+            "-p",
+            "audio",
+            "--test",
+            "launcher",
+            "--",
+            "--ignored",
+        ]),
+    )
+    .with_containers(),
+    suite(
         "simulator against npm twilio",
         Work::Check(&["node", "tests/simulator/check-signatures.mjs"]),
     ),
-    alone(
+    suite(
         "wrangler deploy --dry-run",
         Work::Wrangler(&["deploy", "--dry-run", "--outdir", "target/dev/dry-run"]),
     ),
-    on(
-        WORKER,
+    suite(
         "contract cases, workerd",
-        &[
+        Work::Tests(&[
             "test",
             "-p",
             "tests",
@@ -91,38 +112,76 @@ pub(crate) const SUITES: &[Suite] = &[
             "workerd",
             "--",
             "--ignored",
-        ],
-    ),
-    on(
-        WORKER,
+        ]),
+    )
+    .on(WORKER),
+    suite(
         "calls, workerd",
-        &["test", "-p", "tests", "--test", "calls", "--", "--ignored"],
-    ),
-    on(
-        SPIN,
+        Work::Tests(&["test", "-p", "tests", "--test", "calls", "--", "--ignored"]),
+    )
+    .on(WORKER),
+    suite(
+        "containers, workerd",
+        Work::Tests(&[
+            "test",
+            "-p",
+            "tests",
+            "--test",
+            "containers",
+            "--",
+            "--ignored",
+        ]),
+    )
+    .on(WORKER)
+    .with_containers(),
+    suite(
         "contract cases, Spin",
-        &["test", "-p", "tests", "--test", "spin", "--", "--ignored"],
-    ),
-    on(
-        SPIN,
+        Work::Tests(&["test", "-p", "tests", "--test", "spin", "--", "--ignored"]),
+    )
+    .on(SPIN),
+    suite(
         "calls, Spin",
-        &["test", "-p", "tests", "--test", "calls", "--", "--ignored"],
-    ),
-    alone("nothing left running", Work::Leftovers),
+        Work::Tests(&["test", "-p", "tests", "--test", "calls", "--", "--ignored"]),
+    )
+    .on(SPIN),
+    suite(
+        "containers, Spin",
+        Work::Tests(&[
+            "test",
+            "-p",
+            "tests",
+            "--test",
+            "containers",
+            "--",
+            "--ignored",
+        ]),
+    )
+    .on(SPIN)
+    .with_containers(),
+    suite("nothing left running", Work::Leftovers),
 ];
 
-const fn alone(name: &'static str, work: Work) -> Suite {
+const fn suite(name: &'static str, work: Work) -> Suite {
     Suite {
         name,
         stack: None,
+        containers: false,
         work,
     }
 }
 
-const fn on(hosts: Hosts, name: &'static str, words: &'static [&'static str]) -> Suite {
-    Suite {
-        name,
-        stack: Some(hosts),
-        work: Work::Tests(words),
+impl Suite {
+    const fn on(self, hosts: Hosts) -> Suite {
+        Suite {
+            stack: Some(hosts),
+            ..self
+        }
+    }
+
+    const fn with_containers(self) -> Suite {
+        Suite {
+            containers: true,
+            ..self
+        }
     }
 }

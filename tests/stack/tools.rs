@@ -71,7 +71,7 @@ const TOOLS: [Tool; 12] = [
         how: "a running one is used; else, as root on Debian, apt-get install docker.io and dockerd for as long as the stack runs",
     },
     Tool {
-        name: "flite1-dev",
+        name: "flite1-dev, or flite where voices are processes",
         why: "voice of the offline engine",
         how: "apt-get install, as root on Debian",
     },

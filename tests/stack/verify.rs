@@ -122,6 +122,9 @@ impl Run {
         if let Some((_, Err(why))) = &self.stack {
             bail!("the stack does not run: {why}");
         }
+        if suite.containers && self.ready.engine.is_none() {
+            return Ok(Outcome::Skipped("needs a container engine"));
+        }
         match suite.work {
             Work::Tests(words) => self.tests(suite, words),
             Work::Check([name, words @ ..]) => {
@@ -143,6 +146,9 @@ impl Run {
     fn tests(&self, suite: &Suite, words: &[&str]) -> Result<Outcome> {
         let mut cargo = program("cargo");
         cargo.args(words);
+        if let Some(flite) = pieces::flite() {
+            cargo.env("FLITE", flite);
+        }
         cargo.env("SIMULATOR", local(settings::SIMULATOR_PORT));
         if let Some((hosts, _)) = &self.stack {
             let (host, port) = if hosts.worker {

@@ -27,7 +27,8 @@ pub(crate) fn install(packages: &[&str]) -> Result<()> {
         return Ok(());
     }
     if !can_install() {
-        bail!("as root: apt-get install {}", missing.join(" "));
+        let names = missing.join(" ");
+        bail!("install {names} (on Debian, as root: apt-get install {names})");
     }
     let mut install = apt();
     install
@@ -43,16 +44,21 @@ pub(crate) fn install(packages: &[&str]) -> Result<()> {
     Ok(())
 }
 
-/// The library that speaks for the offline engine.
-pub(crate) fn voice() -> Result<()> {
+/// What speaks for the offline engine: the library for the container's image, or the program for voices that are processes.
+pub(crate) fn voice(containers: bool) -> Result<()> {
+    let (package, there) = if containers {
+        (
+            "flite1-dev",
+            Path::new("/usr/include/flite/flite.h").exists(),
+        )
+    } else {
+        ("flite", exists("flite"))
+    };
     super::step("flite (offline voice)", None, || {
-        if Path::new("/usr/include/flite/flite.h").exists() {
-            return Ok(String::new());
+        if !there {
+            install(&[package]).context("flite, which speaks for the offline voice, is missing")?;
         }
-        install(&["flite1-dev"]).context(
-            "the offline voice is built on flite, which is missing (Debian: apt-get install flite1-dev)",
-        )?;
-        Ok("installed".to_owned())
+        Ok(String::new())
     })
 }
 
