@@ -48,20 +48,23 @@ fn build(name: &str, long: &str, packages: &[&str]) -> Result<()> {
 }
 
 pub(crate) fn worker() -> Result<()> {
-    script("Worker", "sh functions/worker/build.sh")
+    let build = with_tools("sh functions/worker/build.sh", &[]);
+    script("Worker", build)
 }
 
 pub(crate) fn spin() -> Result<()> {
-    script("Spin component", "sh functions/spin/build.sh")
+    let build = with_tools("sh functions/spin/build.sh", &[]);
+    script("Spin component", build)
 }
 
 /// What the voice image is made of, from which wrangler builds its own; and the image that the launcher starts.
 pub(crate) fn image(for_launcher: bool) -> Result<()> {
-    let tag = if for_launcher { IMAGE } else { "" };
-    script(
-        "voice image",
-        &format!("sh functions/audio/build-image.sh {tag}"),
-    )
+    let mut build = program("sh");
+    build.arg("functions/audio/build-image.sh");
+    if for_launcher {
+        build.arg(IMAGE);
+    }
+    script("voice image", build)
 }
 
 /// The static program that speaks for the offline voice, once the image was built.
@@ -78,13 +81,13 @@ pub(crate) fn spin_component() -> PathBuf {
     place::target().join("wasm32-wasip2/release/host_spin.wasm")
 }
 
-fn script(name: &str, line: &str) -> Result<()> {
+fn script(name: &str, build: Command) -> Result<()> {
     let mut step = Step::begin(name);
     let log = format!("build-{}", name.to_lowercase().replace(' ', "-"));
     if !place::log(&log).exists() {
         step.explain("a minute or two the first time");
     }
-    run(with_tools(line, &[]), &log, 30 * MINUTE)?;
+    run(build, &log, 30 * MINUTE)?;
     step.done("");
     Ok(())
 }
