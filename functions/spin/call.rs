@@ -1,0 +1,110 @@
+//! One call's facts: the record at `call/{id}`, each event at `call/{id}/{name}`.
+
+use crate::store::Store;
+use crate::{due, once};
+use calls::event::NAMES;
+use calls::id::CallId;
+use calls::time::Time;
+use functions::{Facts, Fault, Opened};
+use futures::future::try_join_all;
+
+/// How many lines of a conversation are asked for at once.
+const LINES: usize = 8;
+/// The event that carries the whole transcript: after it the single lines need no reading.
+const WITH_TRANSCRIPT: &str = "voice-ended";
+
+/// Stores the record under a new id, with its first wake-up.
+///
+/// The wake-up is stored with the record, at once where the store can, and before it is seen: a call without a
+/// deadline would never end, a wake-up without a call does nothing.
+pub(crate) async fn open(
+    store: &impl Store,
+    call: CallId,
+    record: &str,
+    wake_at: Time,
+) -> Result<Opened, Fault> {
+    let key = record_key(call);
+    let Some(claim) = once::claim(store, &key).await? else {
+        return Ok(Opened::Exists);
+    };
+    let mut slot = due::reserve(store, call, wake_at).await?;
+    let mut pairs = std::mem::take(&mut slot.pairs);
+    pairs.push((key, record.to_owned()));
+    claim.create(store, pairs).await?;
+    due::settle(store, call, slot).await?;
+    Ok(Opened::Created)
+}
+
+/// Stores the events that are not there yet.
+///
+/// Two requests that bring the same event together may both store it: the same fact, so either may stay.
+pub(crate) async fn add(
+    store: &impl Store,
+    call: CallId,
+    events: &[(String, String)],
+) -> Result<Option<Facts>, Fault> {
+    let Some(mut facts) = read(store, call).await? else {
+        return Ok(None);
+    };
+    let mut pairs = Vec::new();
+    for (name, text) in events {
+        if !facts.events.iter().any(|(known, _)| known == name) {
+            // A line is not among the facts that were read once the transcript is.
+            if is_line(name) && store.get(&event_key(call, name)).await?.is_some() {
+                continue;
+            }
+            pairs.push((event_key(call, name), text.clone()));
+            facts.events.push((name.clone(), text.clone()));
+        }
+    }
+    store.put(pairs).await?;
+    Ok(Some(facts))
+}
+
+/// Reads the record and every event: one request to the store for each name, all under way at once.
+pub(crate) async fn read(store: &impl Store, call: CallId) -> Result<Option<Facts>, Fault> {
+    let Some(record) = store.get(&record_key(call)).await? else {
+        return Ok(None);
+    };
+    let names = NAMES.iter().map(|name| (*name).to_owned());
+    let mut events = get_all(store, call, names).await?;
+    if !events.iter().any(|(name, _)| name == WITH_TRANSCRIPT) {
+        let mut from = 0;
+        loop {
+            let names = (from..from + LINES).map(|index| format!("line-{index}"));
+            let lines = get_all(store, call, names).await?;
+            let all = lines.len() == LINES;
+            events.extend(lines);
+            if !all {
+                break;
+            }
+            from += LINES;
+        }
+    }
+    Ok(Some(Facts { record, events }))
+}
+
+/// Those of the events that are there.
+async fn get_all(
+    store: &impl Store,
+    call: CallId,
+    names: impl Iterator<Item = String>,
+) -> Result<Vec<(String, String)>, Fault> {
+    let reads = names.map(async |name| {
+        let text = store.get(&event_key(call, &name)).await?;
+        Ok::<_, Fault>(text.map(|text| (name, text)))
+    });
+    Ok(try_join_all(reads).await?.into_iter().flatten().collect())
+}
+
+fn is_line(name: &str) -> bool {
+    name.starts_with("line-")
+}
+
+fn record_key(call: CallId) -> String {
+    format!("call/{call}")
+}
+
+fn event_key(call: CallId, name: &str) -> String {
+    format!("call/{call}/{name}")
+}

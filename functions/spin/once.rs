@@ -1,0 +1,66 @@
+//! Creating a key exactly once, in a store that can count but not create.
+//!
+//! The one whose count of `once/{key}/0` is 1 may create the key. Should it end between counting and setting, the key would be
+//! missing for ever, so others wait for it [`PATIENCE_MS`] and then hold another election, with the next counter.
+//! A winner that was held up so long that others may have given up on it does not set the key any more.
+
+use crate::store::Store;
+use functions::Fault;
+
+/// How long a winner has, with a wide margin: it takes a few milliseconds.
+const PATIENCE_MS: u64 = 1_000;
+/// How often others look whether it is done.
+const LOOK_MS: u64 = 20;
+/// Elections before this is given up: so many creators in a row would have to end in the same few milliseconds.
+const ROUNDS: u32 = 5;
+
+/// The right to create one key.
+#[derive(Debug)]
+pub(crate) struct Claim {
+    won_at: u64,
+}
+
+/// `None`: the key exists.
+pub(crate) async fn claim(store: &impl Store, key: &str) -> Result<Option<Claim>, Fault> {
+    for round in 0..ROUNDS {
+        if store.get(key).await?.is_some() {
+            return Ok(None);
+        }
+        let won_at = store.now().0;
+        if store.count_up(&format!("once/{key}/{round}")).await? == 1 {
+            // In a later round the key may have come while this one counted.
+            let late = round > 0 && store.get(key).await?.is_some();
+            return Ok((!late).then_some(Claim { won_at }));
+        }
+        if appears(store, key).await? {
+            return Ok(None);
+        }
+    }
+    Err(Fault(format!(
+        "{key} was begun {ROUNDS} times and never created"
+    )))
+}
+
+impl Claim {
+    /// Sets the pairs, the claimed key among them.
+    pub(crate) async fn create(
+        self,
+        store: &impl Store,
+        pairs: Vec<(String, String)>,
+    ) -> Result<(), Fault> {
+        if store.now().0.abs_diff(self.won_at) > PATIENCE_MS / 2 {
+            return Err(Fault("this took too long; another may do it".to_owned()));
+        }
+        store.put(pairs).await
+    }
+}
+
+async fn appears(store: &impl Store, key: &str) -> Result<bool, Fault> {
+    for _ in 0..PATIENCE_MS / LOOK_MS {
+        if store.get(key).await?.is_some() {
+            return Ok(true);
+        }
+        store.wait(LOOK_MS).await;
+    }
+    Ok(false)
+}

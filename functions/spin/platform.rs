@@ -1,0 +1,142 @@
+//! `impl Platform` for Spin.
+
+use crate::store::{KeyValue, Store};
+use crate::{call, due, exchange, seats, settings};
+use calls::id::CallId;
+use calls::settings::Settings;
+use calls::time::Time;
+use calls::voice::StartOrder;
+use functions::{Due, Facts, Fault, Lease, Opened, Platform, SendError, launcher};
+use std::cell::Cell;
+use std::rc::Rc;
+
+/// The world as one request sees it.
+pub(crate) struct Spin {
+    store: KeyValue,
+    settings: Rc<Settings>,
+    /// What this request's sweep found, until it is told that it is done.
+    sweep: Cell<Option<due::Sweep>>,
+}
+
+impl Spin {
+    pub(crate) async fn open() -> Result<Spin, Fault> {
+        Ok(Spin {
+            settings: settings::read().await?,
+            store: KeyValue::open().await?,
+            sweep: Cell::new(None),
+        })
+    }
+}
+
+/// Configuration lies apart from the rest, under its own prefix.
+const CONFIGURATION: &str = "c/";
+
+impl Platform for Spin {
+    fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    fn now(&self) -> Time {
+        self.store.now()
+    }
+
+    fn random(&self) -> [u8; 16] {
+        self.store.random()
+    }
+
+    fn log(&self, line: &str) {
+        println!("{line}");
+    }
+
+    async fn get(&self, key: &str) -> Result<Option<String>, Fault> {
+        self.store.get(&format!("{CONFIGURATION}{key}")).await
+    }
+
+    async fn put(&self, key: &str, value: &str) -> Result<(), Fault> {
+        let pair = (format!("{CONFIGURATION}{key}"), value.to_owned());
+        self.store.put(vec![pair]).await
+    }
+
+    async fn delete(&self, key: &str) -> Result<(), Fault> {
+        self.store
+            .delete(vec![format!("{CONFIGURATION}{key}")])
+            .await
+    }
+
+    async fn keys(&self, prefix: &str) -> Result<Vec<String>, Fault> {
+        let all = self.store.keys().await?;
+        let mut keys: Vec<String> = all
+            .iter()
+            .filter_map(|key| key.strip_prefix(CONFIGURATION))
+            .filter(|key| key.starts_with(prefix))
+            .map(str::to_owned)
+            .collect();
+        keys.sort();
+        Ok(keys)
+    }
+
+    async fn open_call(&self, call: CallId, record: &str, wake_at: Time) -> Result<Opened, Fault> {
+        call::open(&self.store, call, record, wake_at).await
+    }
+
+    async fn add_events(
+        &self,
+        call: CallId,
+        events: &[(String, String)],
+    ) -> Result<Option<Facts>, Fault> {
+        call::add(&self.store, call, events).await
+    }
+
+    async fn read_call(&self, call: CallId) -> Result<Option<Facts>, Fault> {
+        call::read(&self.store, call).await
+    }
+
+    async fn wake_at(&self, call: CallId, at: Time) -> Result<(), Fault> {
+        due::wake_at(&self.store, call, at).await
+    }
+
+    async fn due(&self, most: usize) -> Result<Due, Fault> {
+        let sweep = due::sweep(&self.store, most).await?;
+        let due = Due {
+            calls: sweep.calls.clone(),
+            mark: sweep.mark,
+        };
+        self.sweep.set(Some(sweep));
+        Ok(due)
+    }
+
+    async fn swept(&self, due: &Due) -> Result<(), Fault> {
+        match self.sweep.take() {
+            Some(sweep) if sweep.mark == due.mark => due::swept(&self.store, sweep).await,
+            _ => Ok(()),
+        }
+    }
+
+    async fn take_seat(&self, organization: &str, lease: Lease, seats: u32) -> Result<bool, Fault> {
+        seats::take(&self.store, organization, lease, seats).await
+    }
+
+    async fn free_seat(&self, organization: &str, call: CallId) -> Result<(), Fault> {
+        seats::free(&self.store, organization, call).await
+    }
+
+    async fn seats_taken(&self, organization: &str) -> Result<u32, Fault> {
+        seats::taken(&self.store, organization).await
+    }
+
+    async fn send(
+        &self,
+        request: http::Request<Vec<u8>>,
+        timeout_ms: u64,
+    ) -> Result<http::Response<Vec<u8>>, SendError> {
+        exchange::send(request, timeout_ms).await
+    }
+
+    async fn start_audio(&self, _call: CallId, order: &StartOrder) -> Result<(), Fault> {
+        launcher::start_session(self, order).await
+    }
+
+    async fn stop_audio(&self, call: CallId) -> Result<(), Fault> {
+        launcher::stop_session(self, call).await
+    }
+}
