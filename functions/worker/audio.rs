@@ -250,7 +250,10 @@ impl Call {
 }
 
 fn no_container() -> Fault {
-    Fault("no container is configured for this object: see [[containers]] in wrangler.toml".to_owned())
+    Fault(
+        "no container is configured for this object: see [[containers]] in wrangler.toml"
+            .to_owned(),
+    )
 }
 
 async fn pause(ms: u64) {

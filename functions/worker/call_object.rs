@@ -58,7 +58,10 @@ impl DurableObject for CallObject {
 
     async fn alarm(&self) -> worker::Result<Response> {
         if let Err(fault) = wake(&self.0).await {
-            worker::console_error!("{}", serde_json::json!({"level": "error", "alarm": fault.0}));
+            worker::console_error!(
+                "{}",
+                serde_json::json!({"level": "error", "alarm": fault.0})
+            );
         }
         Response::empty()
     }
@@ -138,7 +141,12 @@ impl Call {
             self.asked.set(Some(earliest));
             return Ok(());
         }
-        let set = self.state.storage().get_alarm().await.map_err(exchange::fault)?;
+        let set = self
+            .state
+            .storage()
+            .get_alarm()
+            .await
+            .map_err(exchange::fault)?;
         match set.and_then(|ms| u64::try_from(ms).ok()) {
             Some(ms) if ms <= at.0 => Ok(()),
             _ => self.set_alarm(at).await,

@@ -6,6 +6,9 @@ use worker::js_sys::Uint8Array;
 use worker::wasm_bindgen::JsValue;
 use worker::{AbortSignal, ByteStream, Headers, Request, Response, ResponseBuilder, web_sys};
 
+/// How much of an overlong body is read to get rid of it, in bytes.
+const DROP_LIMIT: usize = 4 * 1024 * 1024;
+
 /// The handlers' form of `request`. Of its body no more is read than shows that it is too large.
 pub(crate) async fn read(request: &Request) -> Result<http::Request<Vec<u8>>, Fault> {
     let inner = request.inner();
@@ -22,19 +25,22 @@ pub(crate) async fn read(request: &Request) -> Result<http::Request<Vec<u8>>, Fa
     asked.body(body).map_err(|error| Fault(error.to_string()))
 }
 
-/// Reads until the end or until `most` bytes are there, whatever length was announced.
+/// The first `most` bytes, whatever length was announced. What follows is read and dropped, up to a bound:
+/// answering a caller who is still sending would break the connection before the answer is read.
 pub(crate) async fn read_body(
     stream: web_sys::ReadableStream,
     most: usize,
 ) -> worker::Result<Vec<u8>> {
     let mut body = Vec::new();
+    let mut dropped = 0;
     let mut chunks = ByteStream::from(stream);
-    while let Some(chunk) = chunks.next().await {
-        body.extend_from_slice(&chunk?);
-        if body.len() >= most {
-            body.truncate(most);
-            break;
-        }
+    while dropped < DROP_LIMIT
+        && let Some(chunk) = chunks.next().await
+    {
+        let chunk = chunk?;
+        let (kept, rest) = chunk.split_at(chunk.len().min(most - body.len()));
+        body.extend_from_slice(kept);
+        dropped += rest.len();
     }
     Ok(body)
 }
