@@ -24,7 +24,7 @@ use calls::dialect::ringdown::Ringdown;
 use calls::dialect::voicing::Voicing;
 use calls::id::CallId;
 use calls::problem::Problem;
-use http::Request;
+use http::{Method, Request};
 pub use platform::{Due, Facts, Fault, Lease, Opened, Platform, SendError};
 use reply::Reply;
 pub use settle::{audio_lost, wake};
@@ -66,6 +66,9 @@ pub async fn answer(host: &impl Platform, request: Request<Vec<u8>>) -> Answer {
     };
     match answer {
         Answer::Reply(mut reply) => {
+            if request.method() == Method::HEAD {
+                reply.body_mut().clear();
+            }
             reply::set(&mut reply, "x-request-id", &request_id);
             Answer::Reply(reply)
         }
@@ -90,12 +93,16 @@ async fn route(
     request: &Request<Vec<u8>>,
     segments: &[&str],
 ) -> Result<Answer, Problem> {
-    let only = |allowed: &'static str| match allowed
-        .split(", ")
-        .any(|method| request.method() == method)
-    {
-        true => body::limited(request),
-        false => Err(Problem::Method(allowed)),
+    let only = |allowed: &'static str| {
+        // What can be got can be asked for without its body.
+        let method = match request.method() {
+            &Method::HEAD => &Method::GET,
+            method => method,
+        };
+        match allowed.split(", ").any(|allowed| method == allowed) {
+            true => body::limited(request),
+            false => Err(Problem::Method(allowed)),
+        }
     };
     let reply = match segments {
         ["api", "v1", "public", "agent", "test", uuid] | ["api", "v1", "public", "agent", uuid] => {

@@ -26,7 +26,7 @@ pub(crate) async fn place(
     host: &impl Platform,
     dialect: &dyn Dialect,
     organization: &Organization,
-    wanted: PlaceCall,
+    mut wanted: PlaceCall,
 ) -> Result<Standing, Problem> {
     let home = organization.country.as_deref().and_then(Country::parse);
     let to = Phone::parse(&wanted.to, home)
@@ -42,6 +42,8 @@ pub(crate) async fn place(
             NotAPhone::SameAsCaller,
         ));
     }
+    let own = dialect.own_variables(to.as_str(), &from);
+    wanted.variables.0.extend(own);
     let said = rendered(dialect, &agent, script, &wanted)?;
     within_active_hours(&agent, host.now())?;
 

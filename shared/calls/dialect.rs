@@ -23,6 +23,10 @@ pub trait Dialect: Sync {
     fn show_placed(&self, record: &Record, call: &Call) -> (u16, Value);
     /// Status and body of a problem.
     fn show_problem(&self, problem: &Problem) -> (u16, Value);
+    /// What the agent is told of the call beside the program's variables, under names no program can set.
+    fn own_variables(&self, _to: &str, _from: &str) -> Map<String, Value> {
+        Map::new()
+    }
     /// The value of a template's path.
     fn value_of(&self, variables: &Variables, path: &str) -> Option<String>;
     /// What stands in a template where no value is known, unless the agent says otherwise.

@@ -109,6 +109,20 @@ impl Dialect for Asisso {
         (status, detail(problem.text()))
     }
 
+    fn own_variables(&self, to: &str, from: &str) -> Map<String, Value> {
+        let mode = if self.draft { "test" } else { "production" };
+        [
+            ("called_number", to),
+            ("caller_number", from),
+            ("direction", "outbound"),
+            ("provider", "twilio"),
+            ("trigger_mode", mode),
+        ]
+        .map(|(name, value)| (name.to_owned(), Value::from(value)))
+        .into_iter()
+        .collect()
+    }
+
     /// `{{initial_context.user.name}}` and `{{user.name}}` are the same.
     fn value_of(&self, variables: &Variables, path: &str) -> Option<String> {
         let bare = path.strip_prefix("initial_context.").unwrap_or(path);
