@@ -1,7 +1,7 @@
 //! `initiate`: place a call for a program that names the agent in the body.
 
 use crate::reply::Reply;
-use crate::{Platform, access, body, place};
+use crate::{Platform, access, body, idempotency, place};
 use calls::config::Permission;
 use calls::dialect::Dialect;
 use calls::problem::Problem;
@@ -19,7 +19,15 @@ pub(crate) async fn initiate(
         account.need_category(category)?;
     }
     let asked = body::object(request)?;
+    let intent = idempotency::intent(request, &asked)?;
     let wanted = dialect.read_call("", &asked)?;
-    let placed = place::place(host, dialect, &account.organization, wanted).await?;
+    let placed = place::place(
+        host,
+        dialect,
+        &account.organization,
+        wanted,
+        intent.as_ref(),
+    )
+    .await?;
     Ok(place::show(dialect, &placed))
 }

@@ -3,6 +3,8 @@
 mod access;
 mod admin;
 mod body;
+mod gates;
+mod idempotency;
 mod initiate;
 pub mod launcher;
 mod ledger;

@@ -9,6 +9,9 @@ use serde_json::{Value, json};
 
 pub(crate) type Reply = Response<Vec<u8>>;
 
+/// Says that a request was not worked on again: its first answer is given.
+pub(crate) const REPLAYED: &str = "idempotent-replayed";
+
 pub(crate) fn json_reply(status: u16, body: &Value) -> Reply {
     with_type(status, "application/json", body.to_string())
 }
@@ -67,6 +70,12 @@ pub(crate) fn problem(
     set(&mut reply, "x-error-code", problem.code());
     if let Some(seconds) = problem.retry_after_s() {
         set(&mut reply, "retry-after", &seconds.to_string());
+    }
+    if let Problem::DialUnknown(id) | Problem::IdempotencyUnknown(id) = problem {
+        set(&mut reply, "x-call-id", id);
+    }
+    if let Problem::Replayed(_) = problem {
+        set(&mut reply, REPLAYED, "true");
     }
     if let Problem::Method(allowed) = problem {
         set(&mut reply, "allow", allowed);

@@ -1,7 +1,7 @@
 //! `trigger`: call an agent by the id its trigger has in the path.
 
 use crate::reply::Reply;
-use crate::{Platform, access, body, place};
+use crate::{Platform, access, body, idempotency, place};
 use calls::config::Permission;
 use calls::dialect::Dialect;
 use calls::problem::Problem;
@@ -15,7 +15,15 @@ pub(crate) async fn trigger(
 ) -> Result<Reply, Problem> {
     let account = access::check(host, request.headers(), Permission::CreateCalls).await?;
     let asked = body::object(request)?;
+    let intent = idempotency::intent(request, &asked)?;
     let wanted = dialect.read_call(uuid, &asked)?;
-    let placed = place::place(host, dialect, &account.organization, wanted).await?;
+    let placed = place::place(
+        host,
+        dialect,
+        &account.organization,
+        wanted,
+        intent.as_ref(),
+    )
+    .await?;
     Ok(place::show(dialect, &placed))
 }

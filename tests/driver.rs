@@ -6,7 +6,7 @@ use crate::memory::Memory;
 use functions::Answer;
 use http::{Request, Response};
 use serde_json::Value;
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// A host with the demo organization, and the Twilio beside it.
 pub trait Driver {
@@ -20,6 +20,12 @@ pub trait Driver {
 /// Runs one case; the error says what differs.
 pub fn run(driver: &impl Driver, case: &Case) -> Result<(), String> {
     let mut caught = Caught::new();
+    // A running host remembers: what must be new each time is made of the time.
+    let fresh = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default()
+        .as_nanos();
+    caught.insert("fresh".to_owned(), fresh.to_string());
     let outcome = case.steps.iter().try_for_each(|step| {
         take(driver, step, &mut caught)
             .map_err(|why| format!("{} {}: {why}", step.method, step.path))

@@ -672,3 +672,76 @@ fn operations_per_call() {
     assert_eq!(whole.sent, 1);
     assert_eq!(trigger.config_reads, 4);
 }
+
+fn keyed(to: &str, key: &str) -> Request<Vec<u8>> {
+    let mut request = trigger(to);
+    request
+        .headers_mut()
+        .insert("idempotency-key", key.parse().unwrap());
+    request
+}
+
+/// A thousand requests with ten keys place ten calls.
+#[test]
+fn one_call_a_key() {
+    let memory = Memory::demo();
+    for _ in 0..100 {
+        for key in 0..10 {
+            let answer = memory.put_to(keyed("+15005550006", &format!("key {key}")));
+            assert_eq!(answer.status(), 200);
+        }
+    }
+    assert_eq!(memory.twilio.asked.borrow().len(), 10);
+    assert_eq!(tests::finish(memory.seats_taken("demo")), Ok(10));
+}
+
+/// An unclear dial is not repeated for a retry; once Twilio has spoken, the retry gets the first answer.
+#[test]
+fn a_retry_after_an_unclear_dial() {
+    let memory = Memory::demo();
+    assert_eq!(memory.put_to(keyed("+15005550018", "k")).status(), 200);
+    let answer = memory.put_to(keyed("+15005550018", "k"));
+    assert_eq!(answer.status(), 409);
+    assert_eq!(
+        answer.headers()["x-error-code"],
+        "idempotency_state_unknown"
+    );
+    let placed = Placed { memory, answer };
+    assert_eq!(
+        placed.answer.headers()["x-call-id"],
+        placed.id().to_string().as_str()
+    );
+    placed.status("ringing");
+    let answer = placed.memory.put_to(keyed("+15005550018", "k"));
+    assert_eq!(
+        (
+            answer.status().as_u16(),
+            &answer.headers()["idempotent-replayed"]
+        ),
+        (200, &"true".parse().unwrap())
+    );
+    assert_eq!(placed.memory.twilio.asked.borrow().len(), 1);
+}
+
+/// The host died between storing the call and hearing from Twilio: the retry is told to wait, then to look.
+#[test]
+fn a_retry_after_a_crash() {
+    let memory = Memory::demo();
+    memory.fail_after(2);
+    assert_eq!(memory.put_to(keyed("+15005550006", "k")).status(), 500);
+    memory.heal();
+    let code = |memory: &Memory| {
+        let answer = memory.put_to(keyed("+15005550006", "k"));
+        (
+            answer.status().as_u16(),
+            answer.headers()["x-error-code"]
+                .to_str()
+                .unwrap()
+                .to_owned(),
+        )
+    };
+    assert_eq!(code(&memory), (409, "idempotency_in_progress".to_owned()));
+    memory.pass_s(45);
+    assert_eq!(code(&memory), (409, "idempotency_state_unknown".to_owned()));
+    assert_eq!(memory.twilio.asked.borrow().len(), 1);
+}

@@ -172,6 +172,23 @@ impl Call {
         }
     }
 
+    pub fn dial_refused(&self) -> Option<&Event> {
+        self.get("dial-refused")
+    }
+
+    /// Whether the call was refused before Twilio could have placed it, for a cause that may pass: no seat was free,
+    /// Twilio took no more requests, or it could not be reached.
+    pub fn never_tried(&self) -> bool {
+        self.has("no-seat")
+            || matches!(
+                self.get("dial-refused"),
+                Some(Event::DialRefused {
+                    status: 429 | 503,
+                    ..
+                })
+            )
+    }
+
     /// The verdict, once there is one.
     pub fn ended(&self) -> Option<Verdict> {
         match self.get("ended") {

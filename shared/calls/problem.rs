@@ -48,6 +48,14 @@ pub enum Problem {
     ProviderBusy,
     /// The outcome of the dial is not known in time to name the call's SID. Carries the call's id.
     DialUnknown(String),
+    /// The idempotency key was used for another request.
+    IdempotencyConflict,
+    /// The first request with this idempotency key is still being worked on.
+    IdempotencyInProgress,
+    /// Nobody knows yet whether the first request with this idempotency key placed a call. Carries the call's id.
+    IdempotencyUnknown(String),
+    /// The first request with this idempotency key failed in this way, and so does this one.
+    Replayed(Box<Problem>),
     NoCall(String),
     NoRoute,
     /// The methods the path does take.
@@ -88,6 +96,10 @@ impl Problem {
             Problem::ProviderRefused { .. } => "provider_refused",
             Problem::ProviderBusy => "provider_busy",
             Problem::DialUnknown(_) => "dial_unknown",
+            Problem::IdempotencyConflict => "idempotency_conflict",
+            Problem::IdempotencyInProgress => "idempotency_in_progress",
+            Problem::IdempotencyUnknown(_) => "idempotency_state_unknown",
+            Problem::Replayed(first) => first.code(),
             Problem::NoCall(_) => "call_not_found",
             Problem::NoRoute => "not_found",
             Problem::Method(_) => "method_not_allowed",
@@ -150,6 +162,16 @@ impl Problem {
             Problem::DialUnknown(id) => format!(
                 "The telephony provider did not say whether it placed the call; read call {id} before trying again"
             ),
+            Problem::IdempotencyConflict => {
+                "This idempotency key was used for a different request".to_owned()
+            }
+            Problem::IdempotencyInProgress => {
+                "The first request with this idempotency key is still being processed".to_owned()
+            }
+            Problem::IdempotencyUnknown(id) => format!(
+                "Whether the first request with this idempotency key placed a call is not known yet; read call {id}"
+            ),
+            Problem::Replayed(first) => first.text(),
             Problem::NoCall(_) => "Call not found".to_owned(),
             Problem::NoRoute => "Not Found".to_owned(),
             Problem::Method(_) => "Method Not Allowed".to_owned(),
@@ -168,7 +190,9 @@ impl Problem {
         match self {
             Problem::NoSeat { retry_after_s } => Some(*retry_after_s),
             Problem::OutsideHours { retry_after_s, .. } => *retry_after_s,
-            Problem::ProviderBusy => Some(5),
+            Problem::ProviderBusy | Problem::IdempotencyInProgress => Some(5),
+            Problem::IdempotencyUnknown(_) => Some(30),
+            Problem::Replayed(first) => first.retry_after_s(),
             _ => None,
         }
     }
@@ -216,6 +240,13 @@ impl Problem {
             },
             Problem::ProviderBusy,
             Problem::DialUnknown(id()),
+            Problem::IdempotencyConflict,
+            Problem::IdempotencyInProgress,
+            Problem::IdempotencyUnknown(id()),
+            Problem::Replayed(Box::new(Problem::ProviderRefused {
+                number_at_fault: true,
+                code: None,
+            })),
             Problem::NoCall(id()),
             Problem::NoRoute,
             Problem::Method("GET"),

@@ -31,6 +31,9 @@ pub struct Record {
     pub ring_s: u64,
     pub limits: Limits,
     pub on_machine: OnMachine,
+    /// Of the request, if it carried an idempotency key.
+    #[serde(default)]
+    pub fingerprint: Option<String>,
 }
 
 /// The agent's texts as rendered for this call.

@@ -75,7 +75,11 @@ impl Dialect for Ringdown {
                 number_at_fault: false,
                 ..
             } => 502,
-            Problem::DialUnknown(_) => 409,
+            Problem::DialUnknown(_)
+            | Problem::IdempotencyConflict
+            | Problem::IdempotencyInProgress
+            | Problem::IdempotencyUnknown(_) => 409,
+            Problem::Replayed(first) => return self.show_problem(first),
             Problem::Method(_) => 405,
             Problem::TooLarge => 413,
             Problem::MediaType => 415,

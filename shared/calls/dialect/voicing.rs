@@ -87,7 +87,11 @@ impl Dialect for Voicing {
                 ..
             }
             | Problem::Broken(_) => return (500, detail("Failed to publish outbound call")),
-            Problem::DialUnknown(_) => 409,
+            Problem::DialUnknown(_)
+            | Problem::IdempotencyConflict
+            | Problem::IdempotencyInProgress
+            | Problem::IdempotencyUnknown(_) => 409,
+            Problem::Replayed(first) => return self.show_problem(first),
             Problem::Method(_) => 405,
             Problem::TooLarge => 413,
             Problem::MediaType => 415,

@@ -1,0 +1,207 @@
+//! Everything that is checked before a call is stored: agent, numbers, texts, hours. What passes is the call's record.
+
+use crate::{Platform, store};
+use calls::config::{Agent, Organization, Script, Telephony, VERSION, WhenMissing};
+use calls::dialect::{Caller, Dialect, PlaceCall};
+use calls::problem::Problem;
+use calls::record::{AgentSaid, Record, TelephonyUsed};
+use calls::time::Time;
+use calls::voice::Limits;
+use validation::hours::Hours;
+use validation::{Country, NotAPhone, Phone, render};
+
+/// The record of the call a program wants, without the id it is stored under.
+pub(crate) async fn pass(
+    host: &impl Platform,
+    dialect: &dyn Dialect,
+    organization: &Organization,
+    mut wanted: PlaceCall,
+) -> Result<Record, Problem> {
+    let home = organization.country.as_deref().and_then(Country::parse);
+    let to = Phone::parse(&wanted.to, home)
+        .map_err(|why| Problem::InvalidNumber(wanted.to_field.to_owned(), why))?;
+    let agent = callable(host, organization, &wanted).await?;
+    let script = agent
+        .script(wanted.draft)
+        .ok_or_else(|| Problem::NoAgent(wanted.agent.text()))?;
+    let (telephony, from) = caller(organization, &wanted, home)?;
+    if from == to.as_str() {
+        return Err(Problem::InvalidNumber(
+            wanted.to_field.to_owned(),
+            NotAPhone::SameAsCaller,
+        ));
+    }
+    let own = dialect.own_variables(to.as_str(), &from);
+    wanted.variables.0.extend(own);
+    let said = rendered(dialect, &agent, script, &wanted)?;
+    within_active_hours(&agent, host.now())?;
+
+    Ok(Record {
+        v: VERSION,
+        id: String::new(),
+        organization: organization.id.clone(),
+        created_at: host.now(),
+        dialect: dialect.word().to_owned(),
+        run_name: String::new(),
+        mode: if wanted.draft { "draft" } else { "live" }.to_owned(),
+        agent: said.agent,
+        to: to.as_str().to_owned(),
+        from,
+        telephony: TelephonyUsed {
+            id: telephony.id,
+            account_sid: telephony.account_sid.clone(),
+            sealed_auth_token: telephony.sealed_auth_token.clone(),
+            api_base_url: telephony.api_base_url.clone(),
+        },
+        variables: wanted.variables.0,
+        unresolved: said.unresolved,
+        ring_s: script.ring_s,
+        limits: Limits {
+            call_s: script.call_s,
+            silence_s: script.silence_s,
+            connect_s: script.ring_s + 30,
+        },
+        on_machine: script.on_machine,
+        fingerprint: None,
+    })
+}
+
+/// The agent, if the organization may call with it.
+async fn callable(
+    host: &impl Platform,
+    organization: &Organization,
+    wanted: &PlaceCall,
+) -> Result<Agent, Problem> {
+    let asked = wanted.agent.text();
+    let Some(agent) = store::agent(host, &wanted.agent).await? else {
+        return Err(Problem::NoAgent(asked));
+    };
+    match &agent.organization {
+        None => return Err(Problem::AgentWithoutOrganization(asked)),
+        Some(owner) if *owner != organization.id => return Err(Problem::ForeignAgent(asked)),
+        Some(_) => {}
+    }
+    if agent.owner.is_none() {
+        return Err(Problem::AgentWithoutOwner(asked));
+    }
+    if !agent.active {
+        return Err(Problem::NoAgent(asked));
+    }
+    Ok(agent)
+}
+
+/// The telephony configuration to place the call with, and the number to call from.
+fn caller<'a>(
+    organization: &'a Organization,
+    wanted: &PlaceCall,
+    home: Option<Country>,
+) -> Result<(&'a Telephony, String), Problem> {
+    let named = match &wanted.from {
+        None => None,
+        Some(caller) => {
+            let number = organization.numbers.iter().find(|number| match caller {
+                Caller::Id(id) => number.id.eq_ignore_ascii_case(id),
+                Caller::Number(text) => {
+                    Phone::parse(text, home).is_ok_and(|phone| phone.as_str() == number.number)
+                }
+            });
+            Some(number.ok_or(Problem::NoCaller)?)
+        }
+    };
+    let telephony = match wanted.telephony {
+        Some(id) => organization.telephony(id).ok_or(Problem::NoTelephony)?,
+        None => named
+            .map(|number| number.telephony)
+            .or(organization.default_telephony)
+            .and_then(|id| organization.telephony(id))
+            .ok_or(Problem::NotConfigured)?,
+    };
+    let number = named.or_else(|| {
+        organization
+            .numbers
+            .iter()
+            .find(|number| number.telephony == telephony.id)
+    });
+    match number {
+        Some(number) if number.telephony == telephony.id => Ok((telephony, number.number.clone())),
+        Some(_) => Err(Problem::NoCaller),
+        None => Err(Problem::NotConfigured),
+    }
+}
+
+/// The agent's active hours, by its own clock.
+fn within_active_hours(agent: &Agent, now: Time) -> Result<(), Problem> {
+    let Some(hours) = &agent.active_hours else {
+        return Ok(());
+    };
+    let hours =
+        Hours::parse(&hours.timezone, &hours.days, &hours.start, &hours.end).map_err(|_| {
+            Problem::Broken(format!(
+                "the active hours of agent {} do not read",
+                agent.id
+            ))
+        })?;
+    if hours.open_at(now.0) {
+        return Ok(());
+    }
+    let next = hours.next_open(now.0).map(Time);
+    Err(Problem::OutsideHours {
+        next: next.map(Time::rfc3339),
+        retry_after_s: next.map(|next| (next.0 - now.0).div_ceil(1000)),
+    })
+}
+
+struct Said {
+    agent: AgentSaid,
+    unresolved: Vec<String>,
+}
+
+/// The agent's texts with the call's variables in them.
+fn rendered(
+    dialect: &dyn Dialect,
+    agent: &Agent,
+    script: &Script,
+    wanted: &PlaceCall,
+) -> Result<Said, Problem> {
+    let when_missing = match script.when_missing {
+        WhenMissing::AsDialect => dialect.when_missing(),
+        WhenMissing::Literal => validation::WhenMissing::Literal,
+        WhenMissing::Empty | WhenMissing::Refuse => validation::WhenMissing::Empty,
+    };
+    let mut unresolved: Vec<String> = Vec::new();
+    let mut fill = |template: &str| {
+        let filled = render(
+            template,
+            |path| dialect.value_of(&wanted.variables, path),
+            when_missing,
+        );
+        for name in filled.missing {
+            if !unresolved.contains(&name) {
+                unresolved.push(name);
+            }
+        }
+        filled.text
+    };
+    let said = AgentSaid {
+        id: agent.id.clone(),
+        name: agent.name.clone(),
+        disclosure: script.disclosure.as_deref().map(&mut fill),
+        greeting: fill(wanted.greeting.as_deref().unwrap_or(&script.greeting)),
+        prompt: fill(&script.prompt),
+        agenda: wanted
+            .agenda
+            .as_deref()
+            .or(script.agenda.as_deref())
+            .map(&mut fill),
+        answers: script.answers.iter().map(|answer| fill(answer)).collect(),
+        goodbye: fill(&script.goodbye),
+        keys: script.keys.clone(),
+    };
+    if script.when_missing == WhenMissing::Refuse && !unresolved.is_empty() {
+        return Err(Problem::VariablesMissing(unresolved));
+    }
+    Ok(Said {
+        agent: said,
+        unresolved,
+    })
+}

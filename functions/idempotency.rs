@@ -1,0 +1,150 @@
+//! Idempotency keys: a request sent twice places one call. The call's id is made from organization and key,
+//! so that creating the call is the lock.
+
+use crate::Platform;
+use crate::ledger::{self, Standing};
+use calls::event::Event;
+use calls::id::{CallId, MAX_RUN};
+use calls::problem::Problem;
+use calls::secret;
+use http::Request;
+use serde_json::{Map, Value};
+use std::collections::BTreeMap;
+use validation::{Issue, Rule};
+
+/// The longest key, in characters.
+const LONGEST: usize = 255;
+/// How long a request may take before its call counts as one whose outcome is unknown, in seconds.
+const UNDER_WAY_S: u64 = 40;
+/// How often one key may meet a refusal before any dial and be tried again.
+const TRIES: u32 = 1_000;
+
+/// What a caller meant to do once: its key, and a fingerprint of the request.
+pub(crate) struct Intent {
+    key: String,
+    pub(crate) fingerprint: String,
+}
+
+/// Where an intent stands.
+pub(crate) enum Found {
+    /// Nothing was tried under this id yet.
+    Free(CallId),
+    /// It was done; this is the call.
+    Done(Box<Standing>),
+}
+
+/// The key in the header `Idempotency-Key`, or in the body's field `idempotency_key` for tools that set no headers.
+pub(crate) fn intent(
+    request: &Request<Vec<u8>>,
+    body: &Map<String, Value>,
+) -> Result<Option<Intent>, Problem> {
+    const FIELD: &str = "idempotency_key";
+    let refused = |rule| Problem::Invalid(vec![Issue::new(FIELD, rule)]);
+    let header = request.headers().get("idempotency-key");
+    let key = match (header, body.get(FIELD)) {
+        (Some(value), _) => value.to_str().map_err(|_| refused(Rule::NotText))?,
+        (None, Some(Value::String(key))) => key,
+        (None, None | Some(Value::Null)) => return Ok(None),
+        (None, Some(_)) => return Err(refused(Rule::NotText)),
+    };
+    // No-code tools send an empty field for one that was left out.
+    if key.is_empty() {
+        return Ok(None);
+    }
+    if key.chars().count() > LONGEST {
+        return Err(refused(Rule::Length(1, LONGEST)));
+    }
+    let said: BTreeMap<&String, Value> = body
+        .iter()
+        .filter(|(name, _)| *name != FIELD)
+        .map(|(name, value)| (name, sorted(value)))
+        .collect();
+    let said = serde_json::to_string(&said).map_err(|error| Problem::Broken(error.to_string()))?;
+    let fingerprint = secret::sha256_hex(format!("{} {said}", request.uri().path()).as_bytes());
+    Ok(Some(Intent {
+        key: key.to_owned(),
+        fingerprint,
+    }))
+}
+
+/// The same value with every object's names in order, so that only what is said counts.
+fn sorted(value: &Value) -> Value {
+    match value {
+        Value::Object(object) => {
+            let names: BTreeMap<&String, &Value> = object.iter().collect();
+            Value::Object(
+                names
+                    .into_iter()
+                    .map(|(name, value)| (name.clone(), sorted(value)))
+                    .collect(),
+            )
+        }
+        Value::Array(list) => Value::Array(list.iter().map(sorted).collect()),
+        plain => plain.clone(),
+    }
+}
+
+/// Looks the intent up. A call that was refused before Twilio could place it leaves the key free for another try,
+/// under the next id.
+pub(crate) async fn find(
+    host: &impl Platform,
+    organization: &str,
+    intent: &Intent,
+) -> Result<Found, Problem> {
+    for attempt in 0..TRIES {
+        let id = id(host, organization, &intent.key, attempt);
+        let Some(standing) = ledger::read(host, id).await? else {
+            return Ok(Found::Free(id));
+        };
+        if standing.record.fingerprint.as_ref() != Some(&intent.fingerprint) {
+            return Err(Problem::IdempotencyConflict);
+        }
+        if !standing.call.never_tried() {
+            return done(host, id, standing);
+        }
+    }
+    Err(Problem::IdempotencyConflict)
+}
+
+/// What the first request came to, if that is known.
+fn done(host: &impl Platform, id: CallId, standing: Standing) -> Result<Found, Problem> {
+    if let Some(refused) = standing.call.dial_refused() {
+        return Err(Problem::Replayed(Box::new(refusal(refused))));
+    }
+    if standing.call.sid().is_some() {
+        return Ok(Found::Done(Box::new(standing)));
+    }
+    let age_s = host.now().seconds_since(standing.record.created_at);
+    if standing.call.has("dial-unknown") || standing.call.has("ended") || age_s > UNDER_WAY_S as f64
+    {
+        return Err(Problem::IdempotencyUnknown(id.to_string()));
+    }
+    Err(Problem::IdempotencyInProgress)
+}
+
+/// A refused dial as the caller is told of it.
+pub(crate) fn refusal(refused: &Event) -> Problem {
+    match refused {
+        Event::DialRefused { status: 429, .. } => Problem::ProviderBusy,
+        Event::DialRefused { code, .. } => Problem::ProviderRefused {
+            number_at_fault: calls::twilio::dial::number_at_fault(*code),
+            code: *code,
+        },
+        _ => Problem::Broken("no refusal of a dial".to_owned()),
+    }
+}
+
+fn id(host: &impl Platform, organization: &str, key: &str, attempt: u32) -> CallId {
+    let signing_key = host.settings().signing_key.expose().as_bytes();
+    let mac = secret::mac(
+        signing_key,
+        format!("idempotency:{organization}:{attempt}:{key}").as_bytes(),
+    );
+    let mut number = [0; 8];
+    number.copy_from_slice(&mac[..8]);
+    CallId::of_run(
+        signing_key,
+        organization,
+        u64::from_be_bytes(number) & MAX_RUN,
+    )
+}
