@@ -241,14 +241,17 @@ async fn play(
     }
     teller.tell("ringing", "ringing");
     let config = &twilio.config;
+    let no_answer = Ending::unanswered("no-answer", "carrier", 487);
+    let patience = Duration::from_secs(call.order.timeout_s);
+    let answers_after = Duration::from_millis(config.ring_ms);
     let (rings, then) = match call.scenario {
         Scenario::Busy => (REFUSED, Some(Ending::unanswered("busy", "carrier", 486))),
         Scenario::NoAnswer => {
-            let longest = config.no_answer_ms.min(call.order.timeout_s * 1000);
-            let ending = Ending::unanswered("no-answer", "carrier", 487);
-            (Duration::from_millis(longest), Some(ending))
+            let longest = Duration::from_millis(config.no_answer_ms);
+            (longest.min(patience), Some(no_answer))
         }
-        _ => (Duration::from_millis(config.ring_ms), None),
+        _ if patience < answers_after => (patience, Some(no_answer)),
+        _ => (answers_after, None),
     };
     if let Some(ending) = unanswered_for(rings, steering).await.or(then) {
         return ending;

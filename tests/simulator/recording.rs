@@ -48,8 +48,10 @@ pub(crate) async fn tell(twilio: &Arc<Twilio>, call: &Arc<Call>) {
         ("ErrorCode", "0".to_owned()),
     ];
     if let Some(sid) = sid {
-        // Twilio names its API's public address; here that is whatever address the create came to.
-        let url = format!("/2010-04-01/Accounts/{}/Recordings/{sid}", call.account.sid);
+        let url = format!(
+            "{}/2010-04-01/Accounts/{}/Recordings/{sid}",
+            twilio.base_url, call.account.sid
+        );
         fields.extend([
             ("RecordingUrl", url),
             ("RecordingSid", sid),

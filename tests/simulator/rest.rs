@@ -29,6 +29,7 @@ pub(crate) async fn create(
     headers: HeaderMap,
     body: Bytes,
 ) -> Result<Response, Refusal> {
+    app.asked();
     let account = authorized(&app, &sid, &headers)?.clone();
     let fields = form(&body);
     let order = Order::parse(&fields)?;

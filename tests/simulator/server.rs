@@ -29,7 +29,8 @@ impl Cut {
 
 /// Serves for as long as it is polled; the error is a wrong configuration.
 pub async fn serve(listener: TcpListener, config: Config) -> anyhow::Result<()> {
-    let routes = routes(Arc::new(Twilio::new(config)?));
+    let base_url = format!("http://{}", listener.local_addr()?);
+    let routes = routes(Arc::new(Twilio::new(config, base_url)?));
     loop {
         let Ok((stream, _)) = listener.accept().await else {
             // Out of sockets, or the client is gone already; neither is a reason to stop.

@@ -90,15 +90,18 @@ struct Calls {
 /// Counts since the start.
 #[derive(Clone, Copy, Default, Serialize)]
 pub(crate) struct Stats {
+    /// Create requests that came, whatever became of them.
+    pub(crate) asked: u64,
     pub calls_created: u64,
     pub calls_live: u64,
     pub most_calls_live: u64,
 }
 
 impl Twilio {
-    pub(crate) fn new(config: Config) -> anyhow::Result<Self> {
+    pub(crate) fn new(config: Config, base_url: String) -> anyhow::Result<Self> {
         Ok(Self {
             config,
+            base_url,
             http: Http::new()?,
             inbox: Inbox::default(),
             faults: Mutex::default(),
@@ -115,6 +118,11 @@ impl Twilio {
 
     pub(crate) fn faults(&self) -> MutexGuard<'_, Faults> {
         lock(&self.faults)
+    }
+
+    /// Counts a create request.
+    pub(crate) fn asked(&self) {
+        lock(&self.calls).stats.asked += 1;
     }
 
     /// Takes a checked order in and starts the call.

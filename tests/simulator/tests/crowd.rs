@@ -15,7 +15,7 @@ async fn a_thousand_calls_a_hundred_at_once() {
     config.call_ms = 5000;
     let stage = Arc::new(Stage::new(config).await);
     for _ in 0..1000 {
-        stage.stream("talks", "");
+        stage.stream("crowd", "");
     }
     let seats = Arc::new(Semaphore::new(100));
     let mut calls = Vec::new();

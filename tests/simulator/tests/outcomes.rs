@@ -153,6 +153,11 @@ async fn creates_that_are_refused_place_nothing() {
     assert_eq!((status, &body["code"]), (401, &json!(20003)));
     let (_, calls) = stage.desk(Method::GET, "/calls", Value::Null).await;
     assert_eq!(calls, json!([]));
+    let (_, stats) = stage.desk(Method::GET, "/stats", Value::Null).await;
+    assert_eq!(
+        (&stats["asked"], &stats["calls_created"]),
+        (&json!(8), &json!(0))
+    );
 }
 
 #[tokio::test]
@@ -203,6 +208,7 @@ async fn detection_and_recording_have_callbacks_of_their_own() {
     assert_eq!(stage.got("/amd")[0].fields["AnsweredBy"], "machine_start");
     let recording = &stage.got("/recording")[0].fields;
     assert_eq!(recording["RecordingStatus"], "completed");
+    assert!(recording["RecordingUrl"].starts_with(&stage.simulator));
     let path = format!("/2010-04-01/Accounts/{ACCOUNT}/Calls/{sid}/Recordings.json");
     let (_, list) = stage.rest(Method::GET, &path, &[]).await.unwrap();
     assert_eq!(list["recordings"][0]["sid"], recording["RecordingSid"]);

@@ -329,7 +329,10 @@ async fn talk(kept: &Kept, manner: &str, mut socket: WebSocket) {
         };
         let message: Value = serde_json::from_str(&text).unwrap();
         let event = message["event"].as_str().unwrap().to_owned();
-        kept.heard.lock().unwrap().push(message.clone());
+        // A crowd's audio is too much to keep.
+        if manner != "crowd" {
+            kept.heard.lock().unwrap().push(message.clone());
+        }
         let stream = message["streamSid"].clone();
         let mut replies = Vec::new();
         match (event.as_str(), manner) {
