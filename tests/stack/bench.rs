@@ -41,6 +41,7 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
     let empty_worker = empty_worker()?;
     let empty_spin = empty_spin()?;
     sizes()?;
+    operations()?;
     stub::start(settings::SIMULATOR_PORT)?;
 
     heading("Trigger call, Twilio stubbed at 0 ms");
@@ -256,6 +257,27 @@ fn sizes() -> Result<()> {
     Ok(())
 }
 
+/// What a call costs in operations, counted by a test in process: on Workers a call's and an organization's
+/// requests go to Durable Objects, on Spin all are key-value operations.
+fn operations() -> Result<()> {
+    heading("Operations");
+    let mut cargo = program("cargo");
+    cargo.args(["test", "--quiet", "--package", "tests", "--test", "life"]);
+    cargo.args(["operations_per_call", "--", "--nocapture"]);
+    command::run(cargo, "bench-operations", 20 * MINUTE)?;
+    let said = std::fs::read_to_string(place::log("bench-operations"))?;
+    for line in said.lines() {
+        // Libtest writes its own words before the test's first.
+        let Some((_, counts)) = line.split_once("operations ") else {
+            continue;
+        };
+        let (name, counts) = counts.split_once(' ').unwrap_or((counts, ""));
+        let counts = counts.replace(['=', '_'], " ");
+        say(&format!("  {name:<9} {counts}"));
+    }
+    Ok(())
+}
+
 fn empty_worker() -> Result<PathBuf> {
     let step = Step::begin("empty Worker");
     let folder = place::root().join("tests/stack/bench/empty-worker");
@@ -270,7 +292,7 @@ fn empty_worker() -> Result<PathBuf> {
 fn empty_spin() -> Result<PathBuf> {
     let step = Step::begin("empty Spin component");
     let build = command::with_tools(
-        "cargo build --release --target wasm32-wasip2 --package empty-spin",
+        "CARGO_PROFILE_RELEASE_STRIP=true cargo build --release --target wasm32-wasip2 --package empty-spin",
         &[],
     );
     command::run(build, "build-empty-spin", 20 * MINUTE)?;

@@ -10,6 +10,10 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Stdio};
 use std::time::{Duration, Instant};
 
+/// How a line of shell gets its tools, and how little of that a reader wants to see.
+const TOOLS: &str = ". \"$TOOLS\"; ";
+const SHELL: &str = "sh -c . \"$TOOLS\"; ";
+
 pub(crate) const MINUTE: Duration = Duration::from_secs(60);
 
 /// A program to be run in the repository, building into the repository's own target folder.
@@ -30,9 +34,10 @@ pub(crate) fn with_tools(line: &str, words: &[&Path]) -> Command {
     shell
         .env_remove("RUSTUP_TOOLCHAIN")
         .arg("-c")
-        .arg(format!(". \"$TOOLS\"; {line}"))
+        .arg(format!("{TOOLS}{line}"))
         .arg("sh")
         .args(words)
+        .env("RUST_BACKTRACE", "0")
         .env("TOOLS", place::tools().join("env"));
     shell
 }
@@ -81,7 +86,7 @@ pub(crate) fn output(mut command: Command) -> Result<String> {
     Ok(String::from_utf8_lossy(&out.stdout).trim().to_owned())
 }
 
-/// Whether the program is on PATH (or at that path) and answers to being asked for its version.
+/// Whether there is such a program on PATH, or such a file.
 pub(crate) fn exists(name: &str) -> bool {
     if name.contains('/') {
         return Path::new(name).is_file();
@@ -144,4 +149,5 @@ fn shown(command: &Command) -> String {
     words
         .join(" ")
         .replace(&format!("{}/", place::root().display()), "")
+        .replace(SHELL, "")
 }
