@@ -5,19 +5,25 @@ mod hearing;
 
 use crate::report::Reporter;
 use crate::speech;
+use axum::Router;
+use axum::body::Bytes;
 use axum::extract::{Path, Request, State, WebSocketUpgrade};
 use axum::http::StatusCode;
 use axum::http::header::AUTHORIZATION;
 use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, delete, get, post};
-use axum::{Json, Router};
 use calls::secret;
 use calls::voice::StartOrder;
 use conversation::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::{mpsc, watch};
+use tokio::time::sleep;
+
+/// How long a voice waits for its order.
+const FIRST_ORDER: Duration = Duration::from_secs(120);
 
 /// One voice container: empty, then busy with its one call, then over.
 pub struct Voice {
@@ -64,6 +70,14 @@ impl Voice {
         acknowledged.is_ok_and(|value| value.unwrap_or(false))
     }
 
+    /// Exits if it is given no order for too long: whoever started it has forgotten it.
+    pub async fn give_up_waiting(self: Arc<Voice>) {
+        sleep(FIRST_ORDER).await;
+        if self.call().is_none() {
+            self.end();
+        }
+    }
+
     /// Takes no new call; a live one goes on, unless this is asked for again.
     pub fn drain(&self) {
         let again = self.draining.swap(true, Ordering::Relaxed);
@@ -98,11 +112,12 @@ async fn check_key(State(voice): State<Arc<Voice>>, request: Request, next: Next
     }
 }
 
-async fn start(
-    State(voice): State<Arc<Voice>>,
-    Json(order): Json<StartOrder>,
-) -> Result<StatusCode, Refusal> {
+async fn start(State(voice): State<Arc<Voice>>, body: Bytes) -> Result<StatusCode, Refusal> {
     let refuse = |status, why: &str| Err((status, format!("{why}\n")));
+    let order: StartOrder = match serde_json::from_slice(&body) {
+        Ok(order) => order,
+        Err(error) => return refuse(StatusCode::BAD_REQUEST, &format!("no start order: {error}")),
+    };
     let mut call = voice.call();
     match &*call {
         Some(call) if call.id == order.call => return Ok(StatusCode::OK),

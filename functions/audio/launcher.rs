@@ -4,13 +4,18 @@ use anyhow::{Context as _, bail};
 use audio::launch::{Launcher, Mode, Settings};
 use axum::serve::ListenerExt as _;
 use calls::secret::Secret;
+use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
+use tokio::time::timeout;
 
 const USAGE: &str = "\
 launcher [--listen 127.0.0.1:8791] [--gateway http://127.0.0.1:3000] [--mode auto|docker|process]
          [--image ringdown-voice] [--report-gateway URL]
 LAUNCHER_KEY holds the key shared with the gateway.";
+
+/// How long the voices' ends may take.
+const SHUT_DOWN: Duration = Duration::from_secs(15);
 
 #[tokio::main]
 async fn main() -> anyhow::Result<()> {
@@ -38,8 +43,9 @@ async fn main() -> anyhow::Result<()> {
         _ = interrupt.recv() => {}
     }
     ticking.abort();
-    launcher.shut_down().await;
-    Ok(())
+    timeout(SHUT_DOWN, launcher.shut_down())
+        .await
+        .context("some voices could not be ended; the next launcher at this address removes them")
 }
 
 fn settings() -> anyhow::Result<Settings> {

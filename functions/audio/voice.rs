@@ -27,6 +27,7 @@ async fn main() -> anyhow::Result<ExitCode> {
     let voice = Voice::new(key.filter(|key| !key.is_empty()));
     let mut terminate = signal(SignalKind::terminate())?;
     let mut interrupt = signal(SignalKind::interrupt())?;
+    tokio::spawn(voice.clone().give_up_waiting());
     let drained = voice.clone();
     tokio::spawn(async move {
         loop {

@@ -49,6 +49,14 @@ pub(super) async fn lead(
             StatusCode::UPGRADE_REQUIRED,
             "this is a WebSocket\n".to_owned(),
         ))?;
+    // A token is one segment of a path, of letters that mean nothing in one.
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    if !token.contains(|c| c != '.') || !token.chars().all(plain) {
+        return Err((
+            StatusCode::NOT_FOUND,
+            "no media for this address\n".to_owned(),
+        ));
+    }
     let call = authorize(&launcher, &token, request.headers()).await?;
     let phase = launcher.sessions.phase(&call);
     let mut phase = phase.ok_or((

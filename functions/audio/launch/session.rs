@@ -3,7 +3,6 @@
 use super::docker::Container;
 use super::process::Process;
 use super::{Engine, Launcher};
-use crate::net;
 use crate::report::Reporter;
 use anyhow::{Context as _, bail};
 use calls::voice::{StartOrder, VoiceEvent};
@@ -154,11 +153,14 @@ async fn live(
     let exit = tokio::select! {
         exit = timeout(longest, running.exit()) => exit.unwrap_or(Exit::Hangs),
         () = asked(&mut stop) => {
-            let told = launcher.http.delete(format!("{url}/calls/{call}"))
-                .bearer_auth(&launcher.voice_key).timeout(STOP).send().await;
-            if let Err(error) = told {
-                eprintln!("call {call}: the voice cannot be told to stop: {}", net::why(error));
-            }
+            // A voice that cannot be told is gone already, or is killed in a moment.
+            let _ = launcher
+                .http
+                .delete(format!("{url}/calls/{call}"))
+                .bearer_auth(&launcher.voice_key)
+                .timeout(STOP)
+                .send()
+                .await;
             // Whatever it did not manage by then, the gateway wanted the end and knows of it.
             let _ = timeout(STOP, running.exit()).await;
             Exit::InOrder

@@ -13,11 +13,15 @@ use tokio::time::{Instant, sleep};
 const SIGNED: (&str, &str) = ("x-twilio-signature", "by Twilio");
 
 async fn launcher(gateway: &Gateway, mode: &str) -> Program {
+    launcher_on("127.0.0.1:0", gateway, mode).await
+}
+
+pub(crate) async fn launcher_on(address: &str, gateway: &Gateway, mode: &str) -> Program {
     let mut command = Command::new(env!("CARGO_BIN_EXE_launcher"));
     command
         .args([
             "--listen",
-            "127.0.0.1:0",
+            address,
             "--gateway",
             &gateway.url,
             "--mode",
@@ -40,7 +44,7 @@ async fn ask(launcher: &Program, method: &str, path: &str, body: String) -> u16 
     request.send().await.unwrap().status().as_u16()
 }
 
-async fn start(launcher: &Program, order: &StartOrder) -> u16 {
+pub(crate) async fn start(launcher: &Program, order: &StartOrder) -> u16 {
     let body = serde_json::to_string(&StartSession {
         order: order.clone(),
     })
@@ -48,12 +52,12 @@ async fn start(launcher: &Program, order: &StartOrder) -> u16 {
     ask(launcher, "POST", "/v1/sessions", body).await
 }
 
-async fn media(launcher: &Program, token: &str) -> Result<Twilio, u16> {
+pub(crate) async fn media(launcher: &Program, token: &str) -> Result<Twilio, u16> {
     Twilio::open(&format!("{}/media/{token}", launcher.url), SIGNED).await
 }
 
 /// How many voices the launcher has.
-async fn live(launcher: &Program) -> u64 {
+pub(crate) async fn live(launcher: &Program) -> u64 {
     let answer = http()
         .get(format!("{}/healthz", launcher.url))
         .send()
@@ -73,8 +77,7 @@ async fn wait_until_none(launcher: &Program) {
 }
 
 /// Two calls at once, each with its own voice, one ended by a key and one by the gateway.
-async fn two_calls(mode: &str) {
-    let gateway = Gateway::open().await;
+pub(crate) async fn two_calls(mode: &str, gateway: Gateway) {
     let mut launcher = launcher(&gateway, mode).await;
     let (one, two) = (order(&gateway), order(&gateway));
     for order in [&one, &two, &one, &two] {
@@ -135,13 +138,7 @@ async fn two_calls(mode: &str) {
 
 #[tokio::test]
 async fn two_calls_as_processes() {
-    two_calls("process").await;
-}
-
-#[tokio::test]
-#[ignore = "needs Docker and the image ringdown-voice: functions/audio/build-image.sh ringdown-voice && cargo test -p audio -- --ignored containers"]
-async fn two_calls_as_containers() {
-    two_calls("docker").await;
+    two_calls("process", Gateway::open().await).await;
 }
 
 #[tokio::test]

@@ -1,5 +1,6 @@
 //! The voice and the launcher as programs, with Twilio and the gateway around them played by the tests.
 
+mod containers;
 mod launcher;
 mod outside;
 mod twilio;

@@ -37,6 +37,10 @@ struct Inner {
 
 impl Gateway {
     pub(crate) async fn open() -> Gateway {
+        Gateway::open_on("127.0.0.1").await
+    }
+
+    pub(crate) async fn open_on(address: &str) -> Gateway {
         let inner = Arc::new(Inner {
             events: watch::Sender::default(),
             ticks: watch::Sender::default(),
@@ -47,7 +51,7 @@ impl Gateway {
             .route("/internal/media/{token}", post(media))
             .route("/internal/tick", post(tick))
             .with_state(inner.clone());
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let listener = tokio::net::TcpListener::bind((address, 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(async move { axum::serve(listener, routes).await });
         Gateway { url, inner }

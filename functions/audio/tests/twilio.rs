@@ -10,7 +10,7 @@ use tokio::net::TcpStream;
 use tokio::time::{Instant, timeout};
 use tokio_tungstenite::tungstenite::client::IntoClientRequest as _;
 use tokio_tungstenite::tungstenite::{Error, Message};
-use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async};
+use tokio_tungstenite::{MaybeTlsStream, WebSocketStream, connect_async_with_config};
 
 pub(crate) struct Twilio {
     socket: WebSocketStream<MaybeTlsStream<TcpStream>>,
@@ -20,6 +20,7 @@ pub(crate) struct Twilio {
     pub(crate) media: usize,
     pub(crate) clears: usize,
     pub(crate) played: Vec<u8>,
+    closed: Option<u16>,
 }
 
 impl Twilio {
@@ -29,7 +30,7 @@ impl Twilio {
         request
             .headers_mut()
             .insert(header.0, header.1.parse().unwrap());
-        let socket = match connect_async(request).await {
+        let socket = match connect_async_with_config(request, None, true).await {
             Ok((socket, _)) => socket,
             Err(Error::Http(refused)) => return Err(refused.status().as_u16()),
             Err(error) => panic!("{error}"),
@@ -41,6 +42,7 @@ impl Twilio {
             media: 0,
             clears: 0,
             played: Vec::new(),
+            closed: None,
         })
     }
 
@@ -76,7 +78,23 @@ impl Twilio {
             self.send(json!({"event": "media", "media": {"track": "inbound", "payload": payload}}))
                 .await;
             at += Duration::from_millis(20);
-            self.play(Some(at)).await;
+            if self.play(Some(at)).await.is_some() {
+                return;
+            }
+        }
+    }
+
+    /// How long a ping takes to the voice and back.
+    pub(crate) async fn ping(&mut self) -> Duration {
+        let sent = Instant::now();
+        self.socket.send(Message::Ping("?".into())).await.unwrap();
+        loop {
+            let next = timeout(LONG, self.socket.next()).await;
+            match next.unwrap().unwrap().unwrap() {
+                Message::Pong(_) => return sent.elapsed(),
+                Message::Text(text) => self.take(&serde_json::from_str(&text).unwrap()),
+                other => panic!("{other:?}"),
+            }
         }
     }
 
@@ -89,7 +107,7 @@ impl Twilio {
     /// Plays until then, or until the voice closes the socket; gives the close code if it does.
     pub(crate) async fn play(&mut self, until: Option<Instant>) -> Option<u16> {
         let end = until.unwrap_or_else(|| Instant::now() + LONG);
-        loop {
+        while self.closed.is_none() {
             let next_mark = self.marks.first().map_or(end, |mark| mark.0).min(end);
             let wait = next_mark.saturating_duration_since(Instant::now());
             match timeout(wait, self.socket.next()).await {
@@ -103,11 +121,14 @@ impl Twilio {
                 Ok(Some(Ok(Message::Text(text)))) => {
                     self.take(&serde_json::from_str(&text).unwrap())
                 }
-                Ok(Some(Ok(Message::Close(frame)))) => return frame.map(|frame| frame.code.into()),
+                Ok(Some(Ok(Message::Close(frame)))) => {
+                    self.closed = frame.map_or(Some(1005), |frame| Some(frame.code.into()))
+                }
                 Ok(Some(Ok(_))) => {}
-                Ok(Some(Err(_)) | None) => return Some(1006),
+                Ok(Some(Err(_)) | None) => self.closed = Some(1006),
             }
         }
+        self.closed
     }
 
     fn take(&mut self, message: &Value) {
