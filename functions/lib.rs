@@ -21,6 +21,7 @@ mod webhook;
 use calls::config::REST_APIS;
 use calls::dialect::Dialect;
 use calls::dialect::asisso::Asisso;
+use calls::dialect::burki::Burki;
 use calls::dialect::dialout::Dialout;
 use calls::dialect::ringdown::Ringdown;
 use calls::dialect::voicing::Voicing;
@@ -83,6 +84,7 @@ fn dialect_of(segments: &[&str]) -> &'static dyn Dialect {
     match segments {
         ["api", "v1", "public", "agent", "test", _, ..] => &Asisso { draft: true },
         ["api", "v1", "public" | "runs", ..] => &Asisso { draft: false },
+        ["calls", ..] => &Burki,
         ["api", "v1", "dialout" | "sip", ..] | ["health", "fleet"] => &Dialout,
         ["api", "v1", "campaigns" | "voicing", ..] => &Voicing,
         _ => &Ringdown,
@@ -130,6 +132,10 @@ async fn route(
         ["api", "v1", "campaigns", "publish-outbound-call"] => {
             only("POST")?;
             initiate::initiate(host, dialect, request, Some(REST_APIS)).await?
+        }
+        ["calls", "initiate"] => {
+            only("POST")?;
+            initiate::initiate(host, dialect, request, None).await?
         }
         ["v1", "calls"] => {
             only("POST")?;

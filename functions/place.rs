@@ -3,7 +3,7 @@
 use crate::idempotency::{self, Found, Intent};
 use crate::ledger::{self, Standing};
 use crate::reply::{self, Reply};
-use crate::{Lease, Opened, Platform, SendError, gates, settle, voice};
+use crate::{Fault, Lease, Opened, Platform, SendError, gates, settle, store, voice};
 use calls::call::Call;
 use calls::config::{OnMachine, Organization};
 use calls::dialect::{Dialect, PlaceCall};
@@ -51,7 +51,7 @@ pub(crate) async fn place(
         },
     };
     take_seat(host, organization, id, &record).await?;
-    let standing = dial(host, id, record, &auth).await?;
+    let standing = dial(host, dialect, id, record, &auth).await?;
     Ok(Placed {
         standing,
         replayed: false,
@@ -153,6 +153,7 @@ async fn take_seat(
 /// One request to Twilio, never repeated, and what follows from its answer.
 async fn dial(
     host: &impl Platform,
+    dialect: &dyn Dialect,
     id: CallId,
     record: Record,
     auth: &Secret,
@@ -178,6 +179,10 @@ async fn dial(
     };
     match dialled {
         Dialled::Accepted { sid } => {
+            if let Err(Fault(cause)) = store::name_call(host, &sid, id).await {
+                // The call rings: only looking it up by its SID suffers.
+                settle::log(host, "warn", "a call's SID was not noted", &id, &cause);
+            }
             let audio = voice::start(host, id, &record).await;
             let mut events = vec![Event::Dialled { at, sid }];
             events.push(audio);
@@ -210,7 +215,10 @@ async fn dial(
             let standing =
                 ledger::add(host, id, &[Event::DialUnknown { at, cause }, audio]).await?;
             settle::look_again(host, id, &standing).await?;
-            Ok(standing)
+            match dialect.names_sid() {
+                true => settle::wait_for_sid(host, id).await,
+                false => Ok(standing),
+            }
         }
     }
 }

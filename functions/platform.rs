@@ -62,6 +62,8 @@ pub trait Platform {
     fn settings(&self) -> &Settings;
     fn now(&self) -> Time;
     fn random(&self) -> [u8; 16];
+    /// Waits. For the one answer that cannot be given before Twilio has spoken.
+    async fn pause(&self, ms: u64);
     /// Writes one line to the host's log. The line is JSON and holds no personal data.
     fn log(&self, line: &str);
 

@@ -2,7 +2,7 @@
 
 use crate::ledger::{self, Standing};
 use crate::reply::{self, Reply};
-use crate::{Fault, Platform, SendError, voice};
+use crate::{Fault, Platform, SendError, store, voice};
 use calls::call::Verdict;
 use calls::event::Event;
 use calls::id::CallId;
@@ -84,6 +84,9 @@ async fn end(
         by: verdict.by,
     };
     let standing = ledger::add(host, id, &[ended]).await?;
+    if let (Some(sid), false) = (standing.call.sid(), standing.call.has("dialled")) {
+        store::name_call(host, sid, id).await?;
+    }
     release(host, id, record, &standing).await
 }
 
@@ -213,7 +216,8 @@ async fn ask(host: &impl Platform, record: &Record, sid: &str) -> Found {
     }
 }
 
-/// Looks for a call whose dial had no clear answer. Only an unmistakable one is adopted: two candidates may be two calls.
+/// Looks for a call whose dial had no clear answer. Only an unmistakable one is adopted: not another call's, and not
+/// one of two that may be it.
 async fn search(host: &impl Platform, id: CallId, record: &Record) -> Found {
     let Ok(auth) = ledger::credential(host, record) else {
         return Found::Unreachable;
@@ -227,20 +231,48 @@ async fn search(host: &impl Platform, id: CallId, record: &Record) -> Found {
         }
         Ok(_) | Err(_) => return Found::Unreachable,
     };
-    match dial::candidates(&found, record).as_slice() {
-        [] => Found::Nothing,
-        [call] => dial::standing(call, host.now()).map_or(Found::Unreachable, Found::Stands),
-        several => {
-            log(
-                host,
-                "warn",
-                "several calls may be the one looked for",
-                &id,
-                &several.len().to_string(),
-            );
-            Found::Nothing
+    let mut own = Vec::new();
+    for event in dial::candidates(&found, record, host.now()) {
+        let Event::Provider { sid, .. } = &event else {
+            continue;
+        };
+        match store::call_of_sid(host, sid).await {
+            Ok(Some(other)) if other != id => {}
+            Ok(_) => own.push(event),
+            Err(_) => return Found::Unreachable,
         }
     }
+    if own.len() > 1 {
+        log(
+            host,
+            "warn",
+            "several calls may be the one looked for",
+            &id,
+            &own.len().to_string(),
+        );
+        return Found::Nothing;
+    }
+    own.pop().map_or(Found::Nothing, Found::Stands)
+}
+
+/// Waits up to eight seconds for the SID of a call whose dial had no clear answer: its first callback brings it,
+/// or Twilio's list does.
+pub(crate) async fn wait_for_sid(host: &impl Platform, id: CallId) -> Result<Standing, Problem> {
+    for second in 1..=8 {
+        host.pause(1_000).await;
+        let standing = ledger::read(host, id)
+            .await?
+            .ok_or_else(|| Problem::NoCall(id.to_string()))?;
+        if standing.call.sid().is_some() {
+            return Ok(standing);
+        }
+        if second % 3 == 0
+            && let Found::Stands(event) = search(host, id, &standing.record).await
+        {
+            return Ok(ledger::add(host, id, &[event]).await?);
+        }
+    }
+    Err(Problem::DialUnknown(id.to_string()))
 }
 
 /// Asks Twilio to end the call. What comes of it arrives as callbacks.

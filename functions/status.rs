@@ -2,12 +2,13 @@
 
 use crate::ledger::{self, Standing};
 use crate::reply::{self, Reply};
-use crate::{Platform, access};
+use crate::{Platform, access, store};
 use calls::config::{Permission, REST_APIS};
 use calls::dialect::Details;
 use calls::dialect::voicing::Voicing;
 use calls::id::{CallId, MAX_RUN};
 use calls::problem::Problem;
+use calls::twilio::dial::is_sid;
 use http::Request;
 use serde_json::json;
 use validation::{Issue, Rule};
@@ -45,12 +46,13 @@ pub(crate) async fn call_details(
     Ok(reply::json_reply(200, &shown))
 }
 
-/// The organization's call of this id: our own, or the run number asisso shows. Another organization's does not exist.
+/// The organization's call of this id: our own, the run number asisso shows, or Twilio's SID. Another organization's does not exist.
 async fn find(host: &impl Platform, organization: &str, asked: &str) -> Result<Standing, Problem> {
     let none = || Problem::NoCall(asked.to_owned());
     let key = host.settings().signing_key.expose().as_bytes();
     let id = match asked.parse::<u64>() {
         Ok(run) if run <= MAX_RUN => CallId::of_run(key, organization, run),
+        _ if is_sid(asked) => store::call_of_sid(host, asked).await?.ok_or_else(none)?,
         _ => CallId::parse(asked).ok_or_else(none)?,
     };
     // An id that was not made here for this organization needs no look-up.

@@ -3,6 +3,7 @@
 use crate::{Fault, Platform};
 use calls::config::{Agent, Key, Organization};
 use calls::dialect::AgentName;
+use calls::id::CallId;
 use calls::secret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -32,6 +33,21 @@ pub(crate) fn agent_by(name: &AgentName) -> String {
         AgentName::Integer(number) => format!("agent-by/integer/{number}"),
         AgentName::Assistant(uuid) => format!("agent-by/assistant/{}", uuid.to_ascii_lowercase()),
     }
+}
+
+/// Where the id of the call with Twilio's SID is kept.
+fn sid_name(sid: &str) -> String {
+    format!("sid/{sid}")
+}
+
+/// Notes whose SID this is, for programs that know the call by it, and so that no other call is taken for it.
+pub(crate) async fn name_call(host: &impl Platform, sid: &str, call: CallId) -> Result<(), Fault> {
+    host.put(&sid_name(sid), &call.to_string()).await
+}
+
+pub(crate) async fn call_of_sid(host: &impl Platform, sid: &str) -> Result<Option<CallId>, Fault> {
+    let id = host.get(&sid_name(sid)).await?;
+    Ok(id.and_then(|id| CallId::parse(&id)))
 }
 
 /// The prefixes of everything configured, in the order an export shows it and an import writes it:

@@ -745,3 +745,60 @@ fn a_retry_after_a_crash() {
     assert_eq!(code(&memory), (409, "idempotency_state_unknown".to_owned()));
     assert_eq!(memory.twilio.asked.borrow().len(), 1);
 }
+
+/// Of two calls to one number, one rings and one was never placed: the second is not taken for the first.
+#[test]
+fn an_unclear_dial_takes_no_other_calls_sid() {
+    let memory = Memory::demo();
+    assert_eq!(memory.put_to(trigger("+15005550018")).status(), 200);
+    let lost = *memory.calls.borrow().keys().next().unwrap();
+    // Twilio never saw that one, but it has another of the same two numbers.
+    memory.twilio.placed.borrow_mut().clear();
+    memory.pass_s(1);
+    assert_eq!(memory.put_to(trigger("+15005550006")).status(), 200);
+    memory.twilio.placed.borrow_mut()[0]
+        .1
+        .insert("To".to_owned(), "+15005550018".to_owned());
+    for _ in 0..60 {
+        memory.pass_s(1);
+        memory.wake_due();
+    }
+    let request = Request::get(format!("/v1/calls/{lost}"))
+        .header("x-api-key", KEY)
+        .body(Vec::new())
+        .unwrap();
+    let call: Value = serde_json::from_slice(memory.put_to(request).body()).unwrap();
+    assert_eq!(
+        (call["outcome"].as_str(), call["provider_sid"].as_str()),
+        (Some("lost"), None),
+        "{call:#}"
+    );
+}
+
+fn burki(to: &str) -> Request<Vec<u8>> {
+    Request::post("/calls/initiate")
+        .header("authorization", format!("Bearer {KEY}"))
+        .body(format!(r#"{{"assistant_id":123,"to_phone_number":"{to}"}}"#).into_bytes())
+        .unwrap()
+}
+
+/// burki must name a SID: found in time it is answered, else the answer says where to look.
+#[test]
+fn an_unclear_dial_that_must_name_its_sid() {
+    let memory = Memory::demo();
+    let answer = memory.put_to(burki("+15005550018"));
+    assert_eq!(answer.status(), 200);
+    let said: Value = serde_json::from_slice(answer.body()).unwrap();
+    assert_eq!(
+        said["call_sid"],
+        memory.twilio.placed.borrow()[0].0.as_str()
+    );
+
+    let memory = Memory::demo();
+    memory.twilio.forgetful.set(true);
+    let answer = memory.put_to(burki("+15005550018"));
+    assert_eq!(answer.status(), 504);
+    assert_eq!(answer.headers()["x-error-code"], "dial_unknown");
+    assert!(answer.headers().contains_key("x-call-id"));
+    assert_eq!(memory.twilio.asked.borrow().len(), 1);
+}

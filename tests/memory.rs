@@ -52,6 +52,8 @@ pub struct Twilio {
     /// The status each call has, for polls. None: Twilio cannot be reached.
     pub standing: RefCell<BTreeMap<String, String>>,
     pub down: Cell<bool>,
+    /// Its lists show nothing.
+    pub forgetful: Cell<bool>,
     pub hung_up: RefCell<Vec<String>>,
 }
 
@@ -346,6 +348,10 @@ impl Platform for Memory {
         Ok(())
     }
 
+    async fn pause(&self, ms: u64) {
+        self.now.set(Time(self.now.get().0 + ms));
+    }
+
     async fn stop_audio(&self, call: CallId) -> Result<(), Fault> {
         self.count(|operations| operations.audio_requests += 1);
         self.running.borrow_mut().remove(&call);
@@ -388,6 +394,7 @@ impl Twilio {
                 .placed
                 .borrow()
                 .iter()
+                .filter(|_| !self.forgetful.get())
                 .map(|(sid, _)| json!({ "sid": sid, "status": self.status(sid), "date_created": date }))
                 .collect();
             return Ok(reply(200, &json!({ "calls": calls })));

@@ -136,6 +136,10 @@ impl Platform for Spin {
         launcher::start_session(self, order).await
     }
 
+    async fn pause(&self, ms: u64) {
+        self.store.wait(ms).await;
+    }
+
     async fn stop_audio(&self, call: CallId) -> Result<(), Fault> {
         launcher::stop_session(self, call).await
     }

@@ -273,6 +273,10 @@ impl Platform for Workers {
         }
     }
 
+    async fn pause(&self, ms: u64) {
+        Delay::from(Duration::from_millis(ms)).await;
+    }
+
     async fn stop_audio(&self, call: CallId) -> Result<(), Fault> {
         if self.settings.launcher.is_some() {
             return launcher::stop_session(self, call).await;

@@ -2,6 +2,7 @@
 //! Wire shapes are private to their files. The documents of the five APIs are the source of each.
 
 pub mod asisso;
+pub mod burki;
 pub mod dialout;
 pub mod ringdown;
 pub mod voicing;
@@ -29,6 +30,10 @@ pub trait Dialect: Sync {
     }
     /// The value of a template's path.
     fn value_of(&self, variables: &Variables, path: &str) -> Option<String>;
+    /// Whether the answer to a placed call must name Twilio's SID, and so wait for it.
+    fn names_sid(&self) -> bool {
+        false
+    }
     /// What stands in a template where no value is known, unless the agent says otherwise.
     fn when_missing(&self) -> WhenMissing;
 }

@@ -176,21 +176,23 @@ pub fn standing(call: &Value, now: Time) -> Option<Event> {
     })
 }
 
-/// The calls a search found that were created while this one was being placed: its own is among them if it exists.
-pub fn candidates<'a>(found: &'a Value, record: &Record) -> Vec<&'a Value> {
-    let own = |call: &&Value| {
+/// How the calls stand that a search found and that were created while this one was being placed: if it exists, it is
+/// among them.
+pub fn candidates(found: &Value, record: &Record, now: Time) -> Vec<Event> {
+    let created_meanwhile = |call: &&Value| {
         call["date_created"]
             .as_str()
             .and_then(Time::parse_rfc2822)
-            // Twilio's times are whole seconds, and its clock is not ours.
+            // Twilio's times are whole seconds, its clock is not ours, and a dial is waited for 25 seconds at most.
             .is_some_and(|at| {
-                at.plus_s(3) >= record.created_at && at <= record.created_at.plus_s(60)
+                at.plus_s(3) >= record.created_at && at <= record.created_at.plus_s(30)
             })
     };
-    found["calls"]
-        .as_array()
-        .map(|calls| calls.iter().filter(own).collect())
-        .unwrap_or_default()
+    let calls = found["calls"].as_array().into_iter().flatten();
+    calls
+        .filter(created_meanwhile)
+        .filter_map(|call| standing(call, now))
+        .collect()
 }
 
 /// `CA` and 32 hex digits.
