@@ -72,6 +72,8 @@ impl Config {
 
 pub(crate) struct Twilio {
     pub config: Config,
+    /// Where this API is reached: `http://127.0.0.1:8790`.
+    pub(crate) base_url: String,
     pub http: Http,
     pub inbox: Inbox,
     faults: Mutex<Faults>,
