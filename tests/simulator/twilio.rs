@@ -70,10 +70,11 @@ impl Config {
     }
 }
 
+/// The running simulator, shared by every request and every call.
 pub(crate) struct Twilio {
     pub config: Config,
     /// Where this API is reached: `http://127.0.0.1:8790`.
-    pub(crate) base_url: String,
+    pub base_url: String,
     pub http: Http,
     pub inbox: Inbox,
     faults: Mutex<Faults>,
