@@ -4,6 +4,7 @@ use anyhow::{Context as _, bail};
 use audio::launch::{Launcher, Mode, Settings};
 use axum::serve::ListenerExt as _;
 use calls::secret::Secret;
+use std::io::Write as _;
 use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::signal::unix::{SignalKind, signal};
@@ -33,7 +34,11 @@ async fn main() -> anyhow::Result<()> {
     let mut interrupt = signal(SignalKind::interrupt())?;
 
     let launcher = Launcher::new(settings, address).await?;
-    println!("launcher ({}) listens on {address}", launcher.engine());
+    let engine = launcher.engine();
+    writeln!(
+        std::io::stdout(),
+        "launcher ({engine}) listens on {address}"
+    )?;
     let ticking = tokio::spawn(launcher.clone().tick());
     let listener = listener.tap_io(|stream| _ = stream.set_nodelay(true));
     let serving = axum::serve(listener, launcher.routes()).into_future();

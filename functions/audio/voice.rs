@@ -4,7 +4,7 @@
 use anyhow::Context as _;
 use audio::call::Voice;
 use axum::serve::ListenerExt as _;
-use std::io::Read as _;
+use std::io::{Read as _, Write as _};
 use std::net::SocketAddr;
 use std::process::ExitCode;
 use std::time::Duration;
@@ -21,7 +21,11 @@ async fn main() -> anyhow::Result<ExitCode> {
     let listener = TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address}"))?;
-    println!("voice listens on {}", listener.local_addr()?);
+    writeln!(
+        std::io::stdout(),
+        "voice listens on {}",
+        listener.local_addr()?
+    )?;
 
     let key = std::env::var("VOICE_KEY").ok();
     let voice = Voice::new(key.filter(|key| !key.is_empty()));
