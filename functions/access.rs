@@ -9,7 +9,7 @@ use http::HeaderMap;
 /// Who asks.
 pub(crate) struct Account {
     pub(crate) organization: Organization,
-    key: Key,
+    pub(crate) key: Key,
 }
 
 impl Account {

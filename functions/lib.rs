@@ -145,6 +145,22 @@ async fn route(
             only("GET")?;
             status::call(host, &Ringdown, request, call).await?
         }
+        ["v1", "calls", call, "events"] => {
+            only("GET")?;
+            status::part(host, request, call, "timeline").await?
+        }
+        ["v1", "calls", call, "transcript"] => {
+            only("GET")?;
+            status::part(host, request, call, "transcript").await?
+        }
+        ["v1", "calls", call, "hangup"] => {
+            only("POST")?;
+            status::hang_up(host, request, call).await?
+        }
+        ["v1", "me"] => {
+            only("GET")?;
+            status::me(host, request).await?
+        }
         ["v1", "admin", "import"] => {
             only("POST")?;
             admin::import(host, request).await?

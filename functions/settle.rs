@@ -10,7 +10,7 @@ use calls::problem::Problem;
 use calls::record::Record;
 use calls::time::Time;
 use calls::twilio::dial;
-use calls::voice::VoiceEvent;
+use calls::voice::{EndedBy, VoiceEvent};
 use http::Request;
 use serde_json::{Value, json};
 
@@ -34,10 +34,18 @@ pub(crate) async fn after(
     if standing.call.ended().is_some() {
         return Ok(());
     }
-    match standing.call.verdict(host.now()) {
-        Some(verdict) => end(host, id, &standing.record, verdict).await,
-        None => look_again(host, id, standing).await,
+    if let Some(verdict) = standing.call.verdict(host.now()) {
+        return end(host, id, &standing.record, verdict).await;
     }
+    // Somebody wanted it ended before anybody knew its SID.
+    if let (true, false, Some(sid)) = (
+        standing.call.has("hangup-asked"),
+        standing.call.has("dialled"),
+        standing.call.sid(),
+    ) {
+        hang_up(host, &standing.record, sid).await;
+    }
+    look_again(host, id, standing).await
 }
 
 /// Asks for a wake-up where the call's deadline has come nearer than the one armed when it was opened:
@@ -273,6 +281,31 @@ pub(crate) async fn wait_for_sid(host: &impl Platform, id: CallId) -> Result<Sta
         }
     }
     Err(Problem::DialUnknown(id.to_string()))
+}
+
+/// Ends a call somebody wants ended. One whose SID is not known yet is ended when it is.
+pub(crate) async fn hang_up_for(
+    host: &impl Platform,
+    standing: Standing,
+) -> Result<Standing, Problem> {
+    let Some(id) = standing
+        .record
+        .call_id()
+        .filter(|_| standing.call.ended().is_none())
+    else {
+        return Ok(standing);
+    };
+    let asked = Event::HangupAsked {
+        at: host.now(),
+        by: EndedBy::Gateway,
+    };
+    let standing = ledger::add(host, id, &[asked]).await?;
+    match standing.call.sid() {
+        Some(sid) if !hang_up(host, &standing.record, sid).await => Err(Problem::Broken(
+            "the provider did not take the hang-up".to_owned(),
+        )),
+        _ => Ok(standing),
+    }
 }
 
 /// Asks Twilio to end the call. What comes of it arrives as callbacks.

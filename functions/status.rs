@@ -2,9 +2,10 @@
 
 use crate::ledger::{self, Standing};
 use crate::reply::{self, Reply};
-use crate::{Platform, access, store};
+use crate::{Platform, access, settle, store};
 use calls::config::{Permission, REST_APIS};
 use calls::dialect::Details;
+use calls::dialect::ringdown::Ringdown;
 use calls::dialect::voicing::Voicing;
 use calls::id::{CallId, MAX_RUN};
 use calls::problem::Problem;
@@ -23,6 +24,43 @@ pub(crate) async fn call(
     let account = access::check(host, request.headers(), Permission::ReadCalls).await?;
     let standing = find(host, &account.organization.id, asked).await?;
     let shown = dialect.show_call(&standing.record, &standing.call, host.now());
+    Ok(reply::json_reply(200, &shown))
+}
+
+/// `GET /v1/calls/{id}/events` and `GET /v1/calls/{id}/transcript`: one list of the call alone.
+pub(crate) async fn part(
+    host: &impl Platform,
+    request: &Request<Vec<u8>>,
+    asked: &str,
+    list: &str,
+) -> Result<Reply, Problem> {
+    let account = access::check(host, request.headers(), Permission::ReadCalls).await?;
+    let standing = find(host, &account.organization.id, asked).await?;
+    let shown = Ringdown.show_call(&standing.record, &standing.call, host.now());
+    Ok(reply::json_reply(200, &json!({ "data": shown[list] })))
+}
+
+/// `POST /v1/calls/{id}/hangup`: ends the call, whatever its state. One that has ended stays as it is.
+pub(crate) async fn hang_up(
+    host: &impl Platform,
+    request: &Request<Vec<u8>>,
+    asked: &str,
+) -> Result<Reply, Problem> {
+    let account = access::check(host, request.headers(), Permission::CreateCalls).await?;
+    let standing = find(host, &account.organization.id, asked).await?;
+    let standing = settle::hang_up_for(host, standing).await?;
+    let shown = Ringdown.show_call(&standing.record, &standing.call, host.now());
+    Ok(reply::json_reply(202, &shown))
+}
+
+/// `GET /v1/me`: whose key this is, for the connection tests of no-code tools.
+pub(crate) async fn me(host: &impl Platform, request: &Request<Vec<u8>>) -> Result<Reply, Problem> {
+    let account = access::check(host, request.headers(), Permission::ReadCalls).await?;
+    let organization = &account.organization;
+    let shown = json!({
+        "organization": { "id": organization.id, "name": organization.name },
+        "key": { "name": account.key.name, "category": account.key.category, "permissions": account.key.permissions },
+    });
     Ok(reply::json_reply(200, &shown))
 }
 

@@ -802,3 +802,39 @@ fn an_unclear_dial_that_must_name_its_sid() {
     assert!(answer.headers().contains_key("x-call-id"));
     assert_eq!(memory.twilio.asked.borrow().len(), 1);
 }
+
+fn hang_up(placed: &Placed) -> u16 {
+    let request =
+        Request::post(format!("/v1/calls/{}/hangup", placed.id())).header("x-api-key", KEY);
+    placed
+        .memory
+        .put_to(request.body(Vec::new()).unwrap())
+        .status()
+        .as_u16()
+}
+
+#[test]
+fn a_call_is_hung_up_by_request() {
+    let placed = answered();
+    assert_eq!(hang_up(&placed), 202);
+    assert_eq!(*placed.memory.twilio.hung_up.borrow(), [placed.sid()]);
+    // The container sees its socket close and takes it for the contact's doing.
+    placed.memory.pass_s(1);
+    placed.voice_ended(EndedBy::Contact, "contact_hung_up");
+    placed.status("completed");
+    placed.ends("completed", "hangup_requested");
+    // Asked again, it stays as it is.
+    assert_eq!(hang_up(&placed), 202);
+    placed.ends("completed", "hangup_requested");
+}
+
+#[test]
+fn a_call_is_hung_up_before_its_sid_is_known() {
+    let placed = place("+15005550018");
+    assert_eq!(hang_up(&placed), 202);
+    assert!(placed.memory.twilio.hung_up.borrow().is_empty());
+    placed.status("ringing");
+    assert_eq!(*placed.memory.twilio.hung_up.borrow(), [placed.sid()]);
+    placed.status("canceled");
+    placed.ends("canceled", "canceled");
+}

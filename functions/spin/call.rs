@@ -108,3 +108,117 @@ fn record_key(call: CallId) -> String {
 fn event_key(call: CallId, name: &str) -> String {
     format!("call/{call}/{name}")
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::{Memory, call};
+
+    fn event(name: &str, text: &str) -> (String, String) {
+        (name.to_owned(), text.to_owned())
+    }
+
+    #[test]
+    fn one_of_many_opens_a_call() {
+        for seed in 0..100 {
+            let store = Memory::new(seed);
+            let at = store.now().plus_s(60);
+            let openers = (0..6)
+                .map(|_| {
+                    let store = &store;
+                    Box::pin(async move { open(store, call(1), "record", at).await }) as _
+                })
+                .collect();
+            let opened = store.run(openers, &[]);
+            let created = opened
+                .iter()
+                .filter(|got| **got == Some(Ok(Opened::Created)));
+            assert_eq!(created.count(), 1, "seed {seed}");
+            assert!(opened.iter().all(|got| matches!(got, Some(Ok(_)))));
+        }
+    }
+
+    #[test]
+    fn an_opened_call_is_always_woken() {
+        for operation in 1..12 {
+            let store = Memory::new(operation as u64);
+            let at = store.now().plus_s(1);
+            store.run(
+                vec![Box::pin(open(&store, call(1), "record", at))],
+                &[(0, operation)],
+            );
+            let there = store.alone(read(&store, call(1))).unwrap().is_some();
+            store.now_ms.set(store.now_ms.get() + 5_000);
+            let sweep = store.alone(due::sweep(&store, 10)).unwrap();
+            assert!(
+                !there || sweep.calls == [call(1)],
+                "ended after operation {operation}"
+            );
+        }
+    }
+
+    #[test]
+    fn the_first_of_each_event_stays() {
+        let store = Memory::new(1);
+        assert_eq!(store.alone(add(&store, call(1), &[])), Ok(None));
+        let at = store.now();
+        store.alone(open(&store, call(1), "record", at)).unwrap();
+        let first = [event("dialled", "1"), event("line-0", "a")];
+        store.alone(add(&store, call(1), &first)).unwrap();
+        let facts = store.alone(add(
+            &store,
+            call(1),
+            &[event("dialled", "2"), event("ended", "3")],
+        ));
+        let facts = facts.unwrap().unwrap();
+        assert_eq!(facts, store.alone(read(&store, call(1))).unwrap().unwrap());
+        assert_eq!(facts.record, "record");
+        let mut events = facts.events;
+        events.sort();
+        assert_eq!(
+            events,
+            [
+                event("dialled", "1"),
+                event("ended", "3"),
+                event("line-0", "a")
+            ]
+        );
+    }
+
+    #[test]
+    fn lines_are_read_until_the_transcript_is_there() {
+        let store = Memory::new(1);
+        let at = store.now();
+        store.alone(open(&store, call(1), "record", at)).unwrap();
+        let lines: Vec<_> = (0..19)
+            .map(|index| event(&format!("line-{index}"), "a"))
+            .collect();
+        let facts = store.alone(add(&store, call(1), &lines)).unwrap().unwrap();
+        assert_eq!(facts.events.len(), 19);
+        assert_eq!(
+            store
+                .alone(read(&store, call(1)))
+                .unwrap()
+                .unwrap()
+                .events
+                .len(),
+            19
+        );
+        store
+            .alone(add(&store, call(1), &[event("voice-ended", "all")]))
+            .unwrap();
+        assert_eq!(
+            store
+                .alone(read(&store, call(1)))
+                .unwrap()
+                .unwrap()
+                .events
+                .len(),
+            1
+        );
+        store
+            .alone(add(&store, call(1), &[event("line-0", "b")]))
+            .unwrap();
+        assert_eq!(store.values.borrow()[&event_key(call(1), "line-0")], "a");
+    }
+}

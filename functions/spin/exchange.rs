@@ -1,7 +1,7 @@
 //! Requests and responses as Spin has them, and as the handlers do.
 //!
-//! Bodies are offered to Spin before their head is sent. Spin's sockets keep Nagle's algorithm on, so a body that comes
-//! a moment after its head waits for the other side's acknowledgement, which a client may hold back for 40 ms.
+//! Spin's sockets keep Nagle's algorithm on, so a body that comes a moment after its head waits for the other side's
+//! acknowledgement, which may be held back for 40 ms. [`abreast`] is what makes them leave together.
 
 use bytes::Bytes;
 use functions::{BODY_LIMIT, SendError};
@@ -42,7 +42,8 @@ pub(crate) async fn read(
 }
 
 /// Hands the reply to Spin.
-pub(crate) fn write(reply: http::Response<Vec<u8>>) -> Result<Response, ErrorCode> {
+pub(crate) async fn write(reply: http::Response<Vec<u8>>) -> Result<Response, ErrorCode> {
+    abreast().await;
     let (mut parts, body) = reply.into_parts();
     let bodyless = matches!(parts.status.as_u16(), 100..=199 | 204 | 304);
     if !bodyless {
@@ -74,6 +75,7 @@ async fn send_patiently(
     request: http::Request<Vec<u8>>,
     timeout_ms: u64,
 ) -> Result<http::Response<Vec<u8>>, SendError> {
+    abreast().await;
     let request = outgoing(request, timeout_ms)
         .map_err(|error| SendError::NotSent(format!("the request does not hold: {error:?}")))?;
     let answer = client::send(request).await.map_err(|error| {
@@ -149,6 +151,14 @@ fn never_left(error: &ErrorCode) -> bool {
             | ErrorCode::TlsProtocolError
             | ErrorCode::TlsCertificateError
     )
+}
+
+/// Waits for a moment in which head and body leave together.
+///
+/// After an access to a store Spin runs this instance on a thread of its own, and passes the head to the connection while
+/// the body is still on its way. Yielding brings the instance back among the connections, which then wait for their turn.
+async fn abreast() {
+    spin_sdk::wit_bindgen::yield_async().await;
 }
 
 /// Writes the body as far as that goes at once, so that Spin finds it when it gets the head; the rest goes on by itself.

@@ -6,6 +6,8 @@
 mod call;
 mod due;
 mod exchange;
+#[cfg(test)]
+mod memory;
 mod once;
 mod platform;
 mod seats;
@@ -31,5 +33,5 @@ async fn handle(request: Request) -> Result<Response, ErrorCode> {
         },
         Err(reply) => reply,
     };
-    exchange::write(reply)
+    exchange::write(reply).await
 }

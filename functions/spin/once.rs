@@ -64,3 +64,52 @@ async fn appears(store: &impl Store, key: &str) -> Result<bool, Fault> {
     }
     Ok(false)
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::Memory;
+    use std::pin::Pin;
+
+    async fn create(store: &Memory) -> Result<bool, Fault> {
+        let Some(claim) = claim(store, "key").await? else {
+            return Ok(false);
+        };
+        let pairs = vec![("key".to_owned(), "value".to_owned())];
+        claim.create(store, pairs).await?;
+        Ok(true)
+    }
+
+    fn creators(store: &Memory) -> Vec<Pin<Box<dyn Future<Output = Result<bool, Fault>> + '_>>> {
+        (0..8).map(|_| Box::pin(create(store)) as _).collect()
+    }
+
+    #[test]
+    fn one_of_many_creates_it() {
+        for seed in 0..200 {
+            let store = Memory::new(seed);
+            let results = store.run(creators(&store), &[]);
+            let created = results.iter().filter(|result| **result == Some(Ok(true)));
+            assert_eq!(created.count(), 1, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn a_creator_that_ends_half_way_is_stood_in_for() {
+        for seed in 0..50 {
+            // Ended after any of its operations; whether it had won the election is left to chance.
+            for operation in 1..6 {
+                let store = Memory::new(seed);
+                let results = store.run(creators(&store), &[(0, operation)]);
+                assert!(store.values.borrow().contains_key("key"));
+                let created = results.iter().filter(|result| **result == Some(Ok(true)));
+                assert!(created.count() <= 1, "seed {seed}, operation {operation}");
+                assert!(
+                    results[1..]
+                        .iter()
+                        .all(|result| matches!(result, Some(Ok(_))))
+                );
+            }
+        }
+    }
+}

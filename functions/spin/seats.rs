@@ -122,3 +122,110 @@ fn read(text: &str) -> Result<Seats, Fault> {
 fn show(seats: &Seats) -> Result<String, Fault> {
     serde_json::to_string(seats).map_err(|error| Fault(error.to_string()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::memory::{Memory, call};
+
+    fn lease(number: u64, store: &Memory) -> Lease {
+        Lease {
+            call: call(number),
+            until: store.now().plus_s(600),
+        }
+    }
+
+    #[test]
+    fn a_hundred_callers_get_ten_seats() {
+        for seed in 0..20 {
+            let store = Memory::new(seed);
+            let callers = (0..100)
+                .map(|number| {
+                    let lease = lease(number, &store);
+                    let store = &store;
+                    Box::pin(async move { take(store, "demo", lease, 10).await }) as _
+                })
+                .collect();
+            let admitted = store.run(callers, &[]);
+            let count = admitted
+                .iter()
+                .filter(|got| **got == Some(Ok(true)))
+                .count();
+            assert_eq!(count, 10, "seed {seed}");
+            assert!(admitted.iter().all(|got| matches!(got, Some(Ok(_)))));
+            assert_eq!(store.alone(taken(&store, "demo")), Ok(10));
+        }
+    }
+
+    #[test]
+    fn a_seat_is_renewed_freed_and_runs_out() {
+        let store = Memory::new(1);
+        let mut first = lease(1, &store);
+        assert_eq!(store.alone(take(&store, "demo", first, 1)), Ok(true));
+        assert_eq!(store.alone(take(&store, "demo", first, 1)), Ok(true));
+        first.until = first.until.plus_s(60);
+        assert_eq!(store.alone(take(&store, "demo", first, 1)), Ok(true));
+        assert_eq!(
+            store.alone(take(&store, "demo", lease(2, &store), 1)),
+            Ok(false)
+        );
+        store.alone(free(&store, "demo", call(1))).unwrap();
+        store.alone(free(&store, "demo", call(1))).unwrap();
+        store.alone(free(&store, "nobody", call(1))).unwrap();
+        assert_eq!(store.alone(taken(&store, "demo")), Ok(0));
+        assert_eq!(
+            store.alone(take(&store, "demo", lease(2, &store), 1)),
+            Ok(true)
+        );
+        store.now_ms.set(store.now_ms.get() + 601_000);
+        assert_eq!(store.alone(taken(&store, "demo")), Ok(0));
+        assert_eq!(
+            store.alone(take(&store, "demo", lease(3, &store), 1)),
+            Ok(true)
+        );
+    }
+
+    #[test]
+    fn seats_taken_and_freed_at_once_are_never_too_many() {
+        for seed in 0..50 {
+            let store = Memory::new(seed);
+            let most = std::cell::Cell::new(0_u32);
+            let held = std::cell::Cell::new(0_u32);
+            let callers = (0..20)
+                .map(|number| {
+                    let (store, most, held) = (&store, &most, &held);
+                    Box::pin(async move {
+                        for _ in 0..3 {
+                            if take(store, "demo", lease(number, store), 3).await? {
+                                held.set(held.get() + 1);
+                                most.set(most.get().max(held.get()));
+                                store.wait(1).await;
+                                held.set(held.get() - 1);
+                                free(store, "demo", call(number)).await?;
+                            }
+                        }
+                        Ok::<_, Fault>(())
+                    }) as _
+                })
+                .collect();
+            let results = store.run(callers, &[]);
+            assert!(
+                results.iter().all(|result| *result == Some(Ok(()))),
+                "{results:?}"
+            );
+            assert!((1..=3).contains(&most.get()), "seed {seed}: {}", most.get());
+        }
+    }
+
+    #[test]
+    fn a_spoilt_list_admits_nobody() {
+        let store = Memory::new(1);
+        let spoilt = (key("demo"), "not json".to_owned());
+        store.values.borrow_mut().extend([spoilt]);
+        assert!(
+            store
+                .alone(take(&store, "demo", lease(1, &store), 1))
+                .is_err()
+        );
+    }
+}

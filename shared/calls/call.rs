@@ -319,11 +319,18 @@ impl Call {
     fn verdict_of_conversation(&self, completed: Time, now: Time) -> Option<Verdict> {
         let over = now >= completed.plus_s(LAST_WORD_S);
         let (outcome, reason, by) = match (self.get("voice-ended"), self.get("voice-lost")) {
-            _ if self.machine() && self.has("hangup-asked") => (
-                Outcome::Voicemail,
-                "machine".to_owned(),
-                Some(EndedBy::Agent),
-            ),
+            _ if self.hung_up_by_us() => match self.machine() {
+                true => (
+                    Outcome::Voicemail,
+                    "machine".to_owned(),
+                    Some(EndedBy::Agent),
+                ),
+                false => (
+                    Outcome::Completed,
+                    "hangup_requested".to_owned(),
+                    Some(EndedBy::Gateway),
+                ),
+            },
             (Some(Event::Voice(VoiceEvent::Ended { by, reason, .. })), _) => {
                 let outcome = match by {
                     EndedBy::Error => Outcome::Failed,
@@ -360,6 +367,16 @@ impl Call {
             reason,
             by,
         })
+    }
+
+    /// Whether we had Twilio end the conversation, before either side did. To the container that looks as if the
+    /// contact had hung up.
+    fn hung_up_by_us(&self) -> bool {
+        match (self.at("hangup-asked"), self.at("voice-ended")) {
+            (Some(asked), Some(ended)) => asked <= ended,
+            (asked, None) => asked.is_some(),
+            (None, Some(_)) => false,
+        }
     }
 
     /// Whether Twilio heard a machine: a mailbox or a fax. `unknown` is never taken for one.
