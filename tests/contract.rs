@@ -1,6 +1,15 @@
 //! Every contract case, in-process. Each has the demo organization to itself.
 
-use std::collections::BTreeSet;
+use calls::dialect::Dialect;
+use calls::dialect::asisso::Asisso;
+use calls::dialect::burki::Burki;
+use calls::dialect::dialout::Dialout;
+use calls::dialect::ringdown::Ringdown;
+use calls::dialect::voicing::Voicing;
+use calls::problem::Problem;
+use http::{Request, Response};
+use std::cell::RefCell;
+use std::collections::{BTreeMap, BTreeSet};
 use tests::case;
 use tests::driver::{Driver, run};
 use tests::memory::Memory;
@@ -56,6 +65,154 @@ fn bad_input_changes_nothing() {
             );
             assert!(seats.is_empty(), "{}: a seat was taken", case.name);
             assert_eq!(*memory.config.borrow(), config, "{}", case.name);
+        }
+    }
+}
+
+/// An answer to a problem: the dialect's word, the status, the code.
+type Refusal = (&'static str, u16, String);
+
+const DIALECTS: [&dyn Dialect; 5] = [
+    &Asisso { draft: false },
+    &Burki,
+    &Dialout,
+    &Voicing,
+    &Ringdown,
+];
+
+/// Each dialect's answer to each problem is shown by a case, or `cases/unstated.txt` says why it cannot be.
+#[test]
+fn every_problem_in_every_dialect() {
+    let mut unstated = BTreeMap::new();
+    for line in include_str!("cases/unstated.txt").lines() {
+        let (refusal, reason) = line.split_once(": ").expect("a refusal and a reason");
+        unstated.insert(refusal.to_owned(), reason);
+    }
+    let noted = RefCell::default();
+    for case in case::all() {
+        let noting = Noting {
+            memory: Memory::demo(),
+            noted: &noted,
+        };
+        // Whether it is answered as expected is not asked here.
+        let _ = run(&noting, &case);
+    }
+    let noted = noted.into_inner();
+    let mut wrong = Vec::new();
+    let mut possible = BTreeSet::new();
+    for dialect in DIALECTS {
+        for problem in Problem::one_of_each() {
+            let (status, _) = dialect.show_problem(&problem);
+            let code = problem.code();
+            let line = format!("{} {status} {code}", dialect.word());
+            let shown = noted.contains(&(dialect.word(), status, code.to_owned()));
+            match (shown, unstated.contains_key(&line)) {
+                (true, true) => wrong.push(format!("{line}: a case shows it, strike it out")),
+                (false, false) => wrong.push(format!("{line}: no case shows it")),
+                _ => {}
+            }
+            possible.insert(line);
+        }
+    }
+    let unknown = unstated.keys().filter(|line| !possible.contains(*line));
+    wrong.extend(unknown.map(|line| format!("{line}: there is no such answer")));
+    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
+}
+
+/// A platform that notes every refusal it gives.
+struct Noting<'a> {
+    memory: Memory,
+    noted: &'a RefCell<BTreeSet<Refusal>>,
+}
+
+impl Driver for Noting<'_> {
+    fn put_to(&self, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
+        let dialect = spoken_at(request.uri().path());
+        let answer = self.memory.put_to(request);
+        if let Some(code) = answer.headers().get("x-error-code") {
+            let code = code.to_str().expect("a word").to_owned();
+            let refusal = (dialect, answer.status().as_u16(), code);
+            self.noted.borrow_mut().insert(refusal);
+        }
+        answer
+    }
+
+    fn dialled(&self) -> usize {
+        self.memory.dialled()
+    }
+}
+
+/// The dialect whose document names the path.
+fn spoken_at(path: &str) -> &'static str {
+    let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| path.starts_with(prefix));
+    if starts(&["/api/v1/public", "/api/v1/runs"]) {
+        "asisso"
+    } else if starts(&["/api/v1/dialout", "/api/v1/sip", "/health/fleet"]) {
+        "dialout"
+    } else if starts(&["/calls"]) {
+        "burki"
+    } else if starts(&["/api/v1/campaigns", "/api/v1/voicing"]) {
+        "voicing"
+    } else {
+        "ringdown"
+    }
+}
+
+/// What an export shows of a secret is sealed or hashed, and imported elsewhere it makes the same deployment.
+#[test]
+fn an_export_keeps_secrets_and_everything_else() {
+    let first = Memory::demo();
+    let exported = exported(&first);
+    for line in include_str!("demo.ndjson").lines() {
+        let line: serde_json::Value = serde_json::from_str(line).expect("JSON");
+        for secret in [&line["key"], &line["auth_token"]] {
+            let secret = secret.as_str().unwrap_or("-");
+            assert!(
+                secret == "-" || !exported.contains(secret),
+                "the export shows {secret}"
+            );
+        }
+    }
+    let second = Memory::default();
+    let request = Request::post("/v1/admin/import")
+        .header("authorization", format!("Bearer {}", Memory::ADMIN_TOKEN))
+        .body(exported.clone().into_bytes());
+    let answer = second.put_to(request.expect("a request"));
+    assert_eq!(answer.status(), 200);
+    assert_eq!(*second.config.borrow(), *first.config.borrow());
+}
+
+fn exported(memory: &Memory) -> String {
+    let request = Request::get("/v1/admin/export")
+        .header("authorization", format!("Bearer {}", Memory::ADMIN_TOKEN))
+        .body(Vec::new());
+    let answer = memory.put_to(request.expect("a request"));
+    assert_eq!(answer.status(), 200);
+    String::from_utf8(answer.into_body()).expect("text")
+}
+
+/// `GET /media/{token}` with a good token: an ordinary request is told to upgrade, or sent to the launcher by a host
+/// that cannot.
+#[test]
+fn the_media_path_wants_an_upgrade() {
+    for launcher in [false, true] {
+        let memory = Memory::new(launcher);
+        memory.import_demo();
+        let placed = Request::post("/api/v1/public/agent/5f0c3a52-6d1e-4c7b-9a38-2b7e41d0c9aa")
+            .header("x-api-key", "rd_test_demo_rest_4f1c2a9e7b3d5860")
+            .body(br#"{"phone_number":"+15005550006"}"#.to_vec());
+        memory.put_to(placed.expect("a request"));
+        let url = memory.twilio.placed.borrow()[0].1["Url"].clone();
+        let (url, _) = url.split_once('#').expect("a fragment");
+        let path = url.replace("https://gw.example/twiml/", "/media/");
+        let answer = memory.put_to(Request::get(&path).body(Vec::new()).expect("a request"));
+        match launcher {
+            false => assert_eq!(answer.status(), 426),
+            true => {
+                assert_eq!(answer.status(), 307);
+                let location = format!("https://launcher.example{path}");
+                assert_eq!(answer.headers()["location"], location.as_str());
+            }
         }
     }
 }

@@ -42,6 +42,13 @@ pub struct Memory {
     working: Cell<usize>,
 }
 
+/// `Authorization` of the three accounts of the demo organization: their SIDs and auth tokens.
+const ACCOUNTS: [&str; 3] = [
+    "Basic QUMwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA0MTo0MTQxNDE0MTQxNDE0MTQxNDE0MTQxNDE0MTQxNDE0MQ==",
+    "Basic QUMwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA0Mjo0MjQyNDI0MjQyNDI0MjQyNDI0MjQyNDI0MjQyNDI0Mg==",
+    "Basic QUMwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA3Nzo3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nw==",
+];
+
 /// Twilio's side: what was posted, what it placed, and what it answers when asked.
 #[derive(Default)]
 pub struct Twilio {
@@ -379,6 +386,11 @@ impl Twilio {
             .trim_end_matches(".json")
             .to_owned();
         if request.method() == "POST" && path.ends_with("/Calls.json") {
+            let known = |account: &str| request.headers()["authorization"] == account;
+            if !ACCOUNTS.into_iter().any(known) {
+                self.asked.borrow_mut().push(form);
+                return Ok(reply(401, &json!({ "code": 20003, "status": 401 })));
+            }
             return self.place(form);
         }
         if request.method() == "POST" {
