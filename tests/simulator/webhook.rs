@@ -111,6 +111,8 @@ enum Failure {
 
 impl Http {
     pub(crate) fn new() -> anyhow::Result<Self> {
+        // Built together with the voice, reqwest has TLS but no provider for it. One that is installed already does.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let client = Client::builder()
             .user_agent("TwilioProxy/1.1")
             .redirect(reqwest::redirect::Policy::none())
