@@ -21,16 +21,14 @@ async fn main() -> anyhow::Result<ExitCode> {
     let listener = TcpListener::bind(address)
         .await
         .with_context(|| format!("cannot listen on {address}"))?;
-    writeln!(
-        std::io::stdout(),
-        "voice listens on {}",
-        listener.local_addr()?
-    )?;
+    // Before anybody is told, since who started it may end it at once.
+    let mut terminate = signal(SignalKind::terminate())?;
+    let mut interrupt = signal(SignalKind::interrupt())?;
+    let address = listener.local_addr()?;
+    writeln!(std::io::stdout(), "voice listens on {address}")?;
 
     let key = std::env::var("VOICE_KEY").ok();
     let voice = Voice::new(key.filter(|key| !key.is_empty()));
-    let mut terminate = signal(SignalKind::terminate())?;
-    let mut interrupt = signal(SignalKind::interrupt())?;
     tokio::spawn(voice.clone().give_up_waiting());
     let drained = voice.clone();
     tokio::spawn(async move {

@@ -78,6 +78,7 @@ async fn a_killed_one_of_two_containers_is_a_lost_call() {
     }
     println!("containers gone {:?} after the end", ended.elapsed());
     assert_eq!(live(&launcher).await, 0);
+    launcher.terminate().await;
 }
 
 #[tokio::test]
@@ -93,8 +94,9 @@ async fn containers_of_a_killed_launcher_are_removed_by_the_next() {
     killed.child.kill().await.unwrap();
     assert_eq!(containers_of(&order.call), 1);
     let address = killed.url.strip_prefix("http://").unwrap();
-    let _next = launcher_on(address, &gateway, "docker").await;
+    let next = launcher_on(address, &gateway, "docker").await;
     assert_eq!(containers_of(&order.call), 0);
+    next.terminate().await;
 }
 
 #[tokio::test]
@@ -122,4 +124,6 @@ async fn the_way_through_the_launcher_takes_less_than_a_millisecond() {
         pings[100], pings[198]
     );
     assert!(pings[100] / 2 < Duration::from_millis(1), "{pings:?}");
+    drop(twilio);
+    launcher.terminate().await;
 }

@@ -78,7 +78,7 @@ async fn wait_until_none(launcher: &Program) {
 
 /// Two calls at once, each with its own voice, one ended by a key and one by the gateway.
 pub(crate) async fn two_calls(mode: &str, gateway: Gateway) {
-    let mut launcher = launcher(&gateway, mode).await;
+    let launcher = launcher(&gateway, mode).await;
     let (one, two) = (order(&gateway), order(&gateway));
     for order in [&one, &two, &one, &two] {
         assert_eq!(start(&launcher, order).await, 201);
@@ -132,8 +132,7 @@ pub(crate) async fn two_calls(mode: &str, gateway: Gateway) {
     assert_eq!(live(&launcher).await, 0);
     let lost = |event: &VoiceEvent| matches!(event, VoiceEvent::Lost { .. });
     assert!(!gateway.events().iter().any(lost), "{:?}", gateway.events());
-    launcher.signal("TERM");
-    assert_eq!(launcher.exit_code().await, 0);
+    launcher.terminate().await;
 }
 
 #[tokio::test]
@@ -193,7 +192,7 @@ async fn it_ticks() {
 #[tokio::test]
 async fn a_killed_voice_is_a_lost_call_and_the_other_goes_on() {
     let gateway = Gateway::open().await;
-    let mut launcher = launcher(&gateway, "process").await;
+    let launcher = launcher(&gateway, "process").await;
     let (one, two) = (order(&gateway), order(&gateway));
     start(&launcher, &one).await;
     gateway
@@ -224,8 +223,7 @@ async fn a_killed_voice_is_a_lost_call_and_the_other_goes_on() {
     drop(second);
     assert_eq!(gateway.end().await.0, EndedBy::Agent);
     wait_until_none(&launcher).await;
-    launcher.signal("TERM");
-    assert_eq!(launcher.exit_code().await, 0);
+    launcher.terminate().await;
 }
 
 #[tokio::test]

@@ -219,6 +219,12 @@ impl Program {
         status.unwrap().code().expect("an exit code")
     }
 
+    /// Ends it in order.
+    pub(crate) async fn terminate(mut self) {
+        self.signal("TERM");
+        assert_eq!(self.exit_code().await, 0);
+    }
+
     pub(crate) fn signal(&self, name: &str) {
         let id = self.child.id().unwrap().to_string();
         let sent = std::process::Command::new("kill")
