@@ -107,6 +107,11 @@ impl Launcher {
         tick::keep_ticking(&self.gateway).await;
     }
 
+    /// Ends every call and waits until every voice is gone.
+    pub async fn shut_down(&self) {
+        self.sessions.stop_all().await;
+    }
+
     /// What voices run as: `docker` or `process`.
     pub fn engine(&self) -> &'static str {
         match self.engine {
@@ -186,11 +191,4 @@ async fn stop(
 async fn health(State(launcher): State<Arc<Launcher>>) -> Json<serde_json::Value> {
     let (engine, live) = (launcher.engine(), launcher.sessions.live());
     Json(serde_json::json!({"status": "ok", "engine": engine, "calls": live}))
-}
-
-impl Launcher {
-    /// Ends every call and waits until every voice is gone.
-    pub async fn shut_down(&self) {
-        self.sessions.stop_all().await;
-    }
 }

@@ -1,5 +1,4 @@
-//! The launcher with real containers: `cargo verify` runs these, or by hand
-//! `functions/audio/build-image.sh ringdown-voice && cargo test -p audio -- --ignored containers`.
+//! The launcher with real containers.
 
 use crate::launcher::{launcher_on, live, media, start, two_calls};
 use crate::outside::{Gateway, order};
@@ -36,13 +35,13 @@ fn containers_of(call: &str) -> usize {
 }
 
 #[tokio::test]
-#[ignore = "needs Docker and the image ringdown-voice: see the top of this file"]
+#[ignore = "needs Docker: functions/audio/build-image.sh ringdown-voice && cargo test -p audio -- --ignored containers"]
 async fn two_calls_as_containers() {
     two_calls("docker", gateway().await).await;
 }
 
 #[tokio::test]
-#[ignore = "needs Docker and the image ringdown-voice: see the top of this file"]
+#[ignore = "needs Docker: functions/audio/build-image.sh ringdown-voice && cargo test -p audio -- --ignored containers"]
 async fn a_killed_one_of_two_containers_is_a_lost_call() {
     let gateway = gateway().await;
     let launcher = launcher_on("127.0.0.1:0", &gateway, "docker").await;
@@ -82,7 +81,7 @@ async fn a_killed_one_of_two_containers_is_a_lost_call() {
 }
 
 #[tokio::test]
-#[ignore = "needs Docker and the image ringdown-voice: see the top of this file"]
+#[ignore = "needs Docker: functions/audio/build-image.sh ringdown-voice && cargo test -p audio -- --ignored containers"]
 async fn containers_of_a_killed_launcher_are_removed_by_the_next() {
     let gateway = gateway().await;
     let mut killed = launcher_on("127.0.0.1:0", &gateway, "docker").await;
@@ -100,7 +99,7 @@ async fn containers_of_a_killed_launcher_are_removed_by_the_next() {
 }
 
 #[tokio::test]
-#[ignore = "needs Docker and the image ringdown-voice: see the top of this file"]
+#[ignore = "needs Docker: functions/audio/build-image.sh ringdown-voice && cargo test -p audio -- --ignored containers"]
 async fn the_way_through_the_launcher_takes_less_than_a_millisecond() {
     let gateway = gateway().await;
     let launcher = launcher_on("127.0.0.1:0", &gateway, "docker").await;
