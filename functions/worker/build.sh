@@ -1,6 +1,8 @@
 #!/bin/sh
 # Builds the Worker into build/ at the top of the repository. `wrangler dev` and `wrangler deploy` run it.
 set -eu
+# Set by whoever has just built it and only wants it run.
+if [ -n "${WORKER_IS_BUILT:-}" ]; then exit 0; fi
 cd "$(dirname "$0")"
 # Where set-up put the tools it installed, if it was run here.
 if [ -f ../../target/tools/env ]; then . ../../target/tools/env; fi

@@ -161,9 +161,9 @@ fn start() -> Result<Process> {
     let began = Instant::now();
     while version().is_err() {
         if !process.alive() || began.elapsed() > Duration::from_secs(40) {
-            let said = process.log_tail(5);
+            let said = process.log_tail(1);
             process.stop(Duration::from_secs(5));
-            bail!("dockerd could not be started here:\n{said}");
+            bail!("dockerd cannot be started here ({said})");
         }
         crate::signals::check()?;
         std::thread::sleep(Duration::from_millis(200));

@@ -117,6 +117,10 @@ impl Stack {
                 .arg(gateway.write_env_file()?)
                 .arg("--persist-to")
                 .arg(folder.join("worker"));
+            // In `cargo dev` wrangler builds again whenever a source changes.
+            if wanted.run != "dev" {
+                wrangler.env("WORKER_IS_BUILT", "1");
+            }
             if !containers {
                 wrangler.arg("--enable-containers=false");
             }
