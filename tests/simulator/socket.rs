@@ -58,6 +58,8 @@ pub(crate) async fn open(url: &str, signature: &str) -> Result<Socket, Refused> 
     let stream = TcpStream::connect(address)
         .await
         .map_err(|error| refused(31901, format!("Connection failed: {error}")))?;
+    // Else `start` waits behind `connected` for the other side's delayed acknowledgement.
+    let _ = stream.set_nodelay(true);
     let mut request = url
         .into_client_request()
         .map_err(|_| refused(31901, "The stream URL is not a URL"))?;

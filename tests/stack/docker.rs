@@ -4,7 +4,8 @@ use crate::command::{self, exists, output};
 use crate::process::Process;
 use crate::screen::Step;
 use crate::setup;
-use anyhow::{Result, bail};
+use anyhow::{Context, Result, bail};
+use std::net::Ipv4Addr;
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -78,15 +79,24 @@ pub(crate) fn version() -> Result<String> {
     docker(&["version", "--format", "{{.Server.Version}}"])
 }
 
-/// The address on which containers reach this machine.
+/// The address on which containers reach this machine: the bridge's gateway, or, where the engine leaves that to its
+/// default, the first address of the bridge's subnet.
 pub(crate) fn bridge() -> Result<String> {
-    docker(&[
-        "network",
-        "inspect",
-        "bridge",
-        "--format",
-        "{{(index .IPAM.Config 0).Gateway}}",
-    ])
+    let format = "{{(index .IPAM.Config 0).Gateway}} {{(index .IPAM.Config 0).Subnet}}";
+    let said = docker(&["network", "inspect", "bridge", "--format", format])?;
+    let (gateway, subnet) = said.split_once(' ').unwrap_or((&said, ""));
+    if gateway.parse::<Ipv4Addr>().is_ok() {
+        return Ok(gateway.to_owned());
+    }
+    let network: Ipv4Addr = subnet
+        .split('/')
+        .next()
+        .unwrap_or_default()
+        .parse()
+        .with_context(|| {
+            format!("the Docker bridge has neither gateway nor IPv4 subnet: {said}")
+        })?;
+    Ok(Ipv4Addr::from_bits(network.to_bits() + 1).to_string())
 }
 
 /// Containers and image tags such as this run makes: those the launcher labels, those workerd names, and
