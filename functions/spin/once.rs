@@ -80,7 +80,9 @@ mod tests {
         Ok(true)
     }
 
-    fn creators(store: &Memory) -> Vec<Pin<Box<dyn Future<Output = Result<bool, Fault>> + '_>>> {
+    type Creator<'a> = Pin<Box<dyn Future<Output = Result<bool, Fault>> + 'a>>;
+
+    fn creators(store: &Memory) -> Vec<Creator<'_>> {
         (0..8).map(|_| Box::pin(create(store)) as _).collect()
     }
 

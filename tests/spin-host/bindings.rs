@@ -22,9 +22,11 @@ use spin::variables::variables;
 use wasi::keyvalue::{atomics, batch, store};
 
 /// A store that a component has opened, by its label.
+#[expect(unreachable_pub, reason = "the generated code exports it")]
 pub struct Opened(String);
 
 /// A compare-and-swap under way: the value it read, if it read one, is the one it replaces.
+#[expect(unreachable_pub, reason = "the generated code exports it")]
 pub struct Swap {
     store: String,
     key: String,
