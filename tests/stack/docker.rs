@@ -5,7 +5,7 @@ use crate::process::Process;
 use crate::screen::Step;
 use crate::setup;
 use anyhow::{Context, Result, bail};
-use std::net::Ipv4Addr;
+use std::net::{Ipv4Addr, TcpListener};
 use std::process::Command;
 use std::time::{Duration, Instant};
 
@@ -79,24 +79,34 @@ pub(crate) fn version() -> Result<String> {
     docker(&["version", "--format", "{{.Server.Version}}"])
 }
 
-/// The address on which containers reach this machine: the bridge's gateway, or, where the engine leaves that to its
-/// default, the first address of the bridge's subnet.
-pub(crate) fn bridge() -> Result<String> {
-    let format = "{{(index .IPAM.Config 0).Gateway}} {{(index .IPAM.Config 0).Subnet}}";
-    let said = docker(&["network", "inspect", "bridge", "--format", format])?;
-    let (gateway, subnet) = said.split_once(' ').unwrap_or((&said, ""));
-    if gateway.parse::<Ipv4Addr>().is_ok() {
-        return Ok(gateway.to_owned());
-    }
-    let network: Ipv4Addr = subnet
-        .split('/')
-        .next()
-        .unwrap_or_default()
-        .parse()
-        .with_context(|| {
-            format!("the Docker bridge has neither gateway nor IPv4 subnet: {said}")
-        })?;
-    Ok(Ipv4Addr::from_bits(network.to_bits() + 1).to_string())
+/// The address on which containers reach this machine, where one can listen on it; on a Docker Desktop, whose
+/// containers run in a machine of their own, there is none, and [`DESKTOP`] reaches loopback itself.
+pub(crate) fn bridge() -> Result<Option<String>> {
+    let network = docker(&[
+        "network",
+        "inspect",
+        "bridge",
+        "--format",
+        "{{range .IPAM.Config}}{{.Gateway}} {{.Subnet}}{{end}}",
+    ])?;
+    let address = gateway(&network)
+        .with_context(|| format!("Docker's bridge network has no IPv4 address: {network}"))?;
+    let here = TcpListener::bind((address.as_str(), 0)).is_ok();
+    Ok(here.then_some(address))
+}
+
+/// This machine's name inside the containers of a Docker Desktop.
+pub(crate) const DESKTOP: &str = "host.docker.internal";
+
+/// Of `gateway subnet`, the gateway; an engine that was never restarted names only the subnet, whose first address it is.
+fn gateway(network: &str) -> Option<String> {
+    let mut words = network.split_whitespace();
+    let first = words.next()?;
+    let Some((subnet, _)) = first.split_once('/') else {
+        return Some(first.to_owned());
+    };
+    let subnet: Ipv4Addr = subnet.parse().ok()?;
+    Some(Ipv4Addr::from_bits(subnet.to_bits() + 1).to_string())
 }
 
 /// Containers and image tags such as this run makes: those the launcher labels, those workerd names, and
@@ -185,4 +195,17 @@ fn docker(words: &[&str]) -> Result<String> {
     let mut docker = Command::new("docker");
     docker.args(words);
     output(docker)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::gateway;
+
+    #[test]
+    fn the_bridge_is_found_by_gateway_or_subnet() {
+        let found = Some("172.17.0.1".to_owned());
+        assert_eq!(gateway("172.17.0.1 172.17.0.0/16"), found);
+        assert_eq!(gateway(" 172.17.0.0/16"), found);
+        assert_eq!(gateway(""), None);
+    }
 }

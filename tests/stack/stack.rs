@@ -8,10 +8,10 @@ use crate::setup::Ready;
 use crate::state::State;
 use crate::{command, http, pieces, place, signals};
 use anyhow::{Context, Result, bail};
-use std::net::TcpListener;
+use std::net::{TcpListener, TcpStream};
 use std::path::Path;
 use std::process::Command;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 /// Which gateways run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,7 +83,8 @@ impl Stack {
             .and_then(|engine| Process::from_json(&engine.started.as_ref()?.to_json()));
         stack.state.write()?;
         let containers = ready.engine.is_some();
-        let bridge = containers.then(docker::bridge).transpose()?;
+        let bridge = containers.then(docker::bridge).transpose()?.flatten();
+        let seen = containers.then(|| bridge.as_deref().unwrap_or(docker::DESKTOP));
         stack.simulator()?;
         let folder = place::dev().join("state").join(wanted.run);
         if wanted.fresh {
@@ -98,7 +99,7 @@ impl Stack {
             });
             let gateway = Gateway {
                 port: settings::WORKER_PORT,
-                seen_from_containers: bridge.as_deref(),
+                seen_from_containers: seen,
                 launcher,
             };
             let mut wrangler = pieces::wrangler();
@@ -129,7 +130,7 @@ impl Stack {
         if wanted.hosts.spin {
             let gateway = Gateway {
                 port: settings::SPIN_PORT,
-                seen_from_containers: bridge.as_deref(),
+                seen_from_containers: seen,
                 launcher: Some(settings::LAUNCHER_PORT),
             };
             let mut spin = spin(ready.spin.is_some(), Path::new("spin.toml"));
@@ -212,7 +213,10 @@ impl Stack {
                 20,
             )?;
         }
-        if let Some(address) = gateway.seen_from_containers {
+        if let Some(address) = gateway
+            .seen_from_containers
+            .filter(|to| *to != docker::DESKTOP)
+        {
             self.forwarder(address, gateway.port)?;
         }
         self.run(title, name, program, &format!("{url}/health/live"), 180)?;
@@ -226,7 +230,17 @@ impl Stack {
             &format!("{address}:{port}"),
             &format!("127.0.0.1:{port}"),
         ]);
-        let process = Process::start(&format!("forwarder-{port}"), forward)?;
+        let mut process = Process::start(&format!("forwarder-{port}"), forward)?;
+        let began = Instant::now();
+        while TcpStream::connect((address, port)).is_err() {
+            if !process.alive() || began.elapsed() > Duration::from_secs(10) {
+                bail!(
+                    "containers cannot reach the gateway: {}",
+                    process.log_tail(5)
+                );
+            }
+            std::thread::sleep(Duration::from_millis(20));
+        }
         self.state.processes.push(process);
         self.state.write()
     }
