@@ -61,7 +61,8 @@ pub(crate) fn wait_for_200(
     let mut last = "no answer".to_owned();
     while began.elapsed() < limit {
         match get(url, None) {
-            Ok(answer) if answer.status == 200 => return Ok(()),
+            // Another program's answer would not do.
+            Ok(answer) if answer.status == 200 && still_going() => return Ok(()),
             Ok(answer) => last = format!("{} {}", answer.status, answer.body),
             Err(error) => last = format!("{error:#}"),
         }

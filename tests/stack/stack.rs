@@ -72,6 +72,8 @@ pub(crate) fn check_free() -> Result<()> {
 impl Stack {
     /// Starts everything and waits until it answers. What was started is ended again if it does not.
     pub(crate) fn start(ready: &Ready, wanted: &Wanted) -> Result<Stack> {
+        // Set-up may have taken minutes: look again.
+        check_free()?;
         let before = ready.engine.is_some().then(Traces::look);
         let mut stack = Stack {
             state: State::new(wanted.run, before),
