@@ -22,7 +22,7 @@ impl Spin {
     pub(crate) async fn open() -> Result<Spin, Fault> {
         Ok(Spin {
             settings: settings::read().await?,
-            store: KeyValue::open().await?,
+            store: KeyValue::default(),
             sweep: Cell::new(None),
         })
     }

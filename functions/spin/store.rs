@@ -9,6 +9,7 @@ use spin_sdk::experimental::wasi::keyvalue::atomics::{self, CasError};
 use spin_sdk::experimental::wasi::keyvalue::batch;
 use spin_sdk::experimental::wasi::keyvalue::store::{self as wasi, Bucket};
 use spin_sdk::key_value;
+use std::cell::OnceCell;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 /// The store, and the clock its rules go by.
@@ -44,29 +45,36 @@ pub(crate) enum Changed {
     Missing,
 }
 
-/// Spin's default store.
-pub(crate) struct KeyValue {
+/// Spin's default store, opened when it is first needed.
+#[derive(Default)]
+pub(crate) struct KeyValue(OnceCell<Open>);
+
+struct Open {
     store: key_value::Store,
     /// The same store through the interface that has atomic operations.
     bucket: Bucket,
 }
 
 impl KeyValue {
-    pub(crate) async fn open() -> Result<KeyValue, Fault> {
+    async fn open(&self) -> Result<&Open, Fault> {
+        if let Some(open) = self.0.get() {
+            return Ok(open);
+        }
         let store = key_value::Store::open_default().await.map_err(fault)?;
         let bucket = wasi::open("default").map_err(fault)?;
-        Ok(KeyValue { store, bucket })
+        Ok(self.0.get_or_init(|| Open { store, bucket }))
     }
 
     /// All keys of the store.
     pub(crate) async fn keys(&self) -> Result<Vec<String>, Fault> {
-        self.store.get_keys().await.collect().await.map_err(fault)
+        let keys = self.open().await?.store.get_keys().await;
+        keys.collect().await.map_err(fault)
     }
 }
 
 impl Store for KeyValue {
     async fn get(&self, key: &str) -> Result<Option<String>, Fault> {
-        let value = self.store.get(key).await.map_err(fault)?;
+        let value = self.open().await?.store.get(key).await.map_err(fault)?;
         let text = |bytes| String::from_utf8(bytes).map_err(|_| Fault(format!("{key} is no text")));
         value.map(text).transpose()
     }
@@ -78,32 +86,39 @@ impl Store for KeyValue {
             .collect();
         match pairs.as_slice() {
             [] => Ok(()),
-            [(key, value)] => self.store.set(key, value).await.map_err(fault),
-            _ => batch::set_many(&self.bucket, &pairs).map_err(fault),
+            [(key, value)] => self
+                .open()
+                .await?
+                .store
+                .set(key, value)
+                .await
+                .map_err(fault),
+            _ => batch::set_many(&self.open().await?.bucket, &pairs).map_err(fault),
         }
     }
 
     async fn delete(&self, keys: Vec<String>) -> Result<(), Fault> {
         match keys.as_slice() {
             [] => Ok(()),
-            [key] => self.store.delete(key).await.map_err(fault),
-            _ => batch::delete_many(&self.bucket, &keys).map_err(fault),
+            [key] => self.open().await?.store.delete(key).await.map_err(fault),
+            _ => batch::delete_many(&self.open().await?.bucket, &keys).map_err(fault),
         }
     }
 
     async fn count_up(&self, counter: &str) -> Result<u64, Fault> {
-        increment(&self.bucket, counter, 1)
+        increment(&self.open().await?.bucket, counter, 1)
     }
 
     async fn count(&self, counter: &str) -> Result<u64, Fault> {
-        match self.store.get(counter).await {
+        let open = self.open().await?;
+        match open.store.get(counter).await {
             Ok(None) => Ok(0),
             Ok(Some(value)) => match read_counter(&value) {
                 Some(count) => Ok(count),
-                None => increment(&self.bucket, counter, 0),
+                None => increment(&open.bucket, counter, 0),
             },
             // Some stores keep counters in a form that a plain read does not understand.
-            Err(_) => increment(&self.bucket, counter, 0),
+            Err(_) => increment(&open.bucket, counter, 0),
         }
     }
 
@@ -112,7 +127,7 @@ impl Store for KeyValue {
         key: &str,
         change: impl FnOnce(&str) -> Result<Option<String>, Fault>,
     ) -> Result<Changed, Fault> {
-        let swap = atomics::Cas::new(&self.bucket, key).map_err(fault)?;
+        let swap = atomics::Cas::new(&self.open().await?.bucket, key).map_err(fault)?;
         // Without a value to compare with, Spin's swap would set in any case.
         let Some(value) = swap.current().map_err(fault)? else {
             return Ok(Changed::Missing);
