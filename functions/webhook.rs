@@ -90,19 +90,18 @@ pub(crate) async fn twiml(
     if standing.call.ended().is_some() {
         return Ok(reply::xml_reply(twiml::hang_up()));
     }
-    if standing.call.has("audio-started") {
-        return Ok(reply::xml_reply(twiml::connect(&voice::media_url(
-            host, token,
-        ))));
+    let media = voice::media_url(host, token);
+    if standing.call.has("audio-started") && !standing.call.has("voice-lost") {
+        return Ok(reply::xml_reply(twiml::connect(&media)));
     }
     // The start was cut short or failed: the last chance before a person hears silence.
     let started = voice::start(host, id, &standing.record).await;
-    let standing = ledger::add(host, id, &[started]).await?;
-    Ok(reply::xml_reply(if standing.call.has("audio-started") {
-        twiml::connect(&voice::media_url(host, token))
-    } else {
-        twiml::apologize("We are sorry, this call cannot be continued.")
-    }))
+    let answer = match started {
+        Event::AudioStarted { .. } => twiml::connect(&media),
+        _ => twiml::apologize("We are sorry, this call cannot be continued."),
+    };
+    ledger::add(host, id, &[started]).await?;
+    Ok(reply::xml_reply(answer))
 }
 
 /// The call a callback is about, its form, and how the call stood before it, if Twilio signed it for this very call.
