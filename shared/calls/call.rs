@@ -86,9 +86,18 @@ impl Call {
         self.get(name).map(Event::at)
     }
 
-    /// All events in order of time, as a timeline shows them.
-    pub fn timeline(&self) -> Vec<&Event> {
-        let mut events: Vec<&Event> = self.events.values().collect();
+    /// All events in order of time, as a timeline shows them. Its lines are the transcript's: after the container's
+    /// final account the single ones need not be stored any more.
+    pub fn timeline(&self) -> Vec<Event> {
+        let is_line = |event: &&Event| matches!(event, Event::Voice(VoiceEvent::Line { .. }));
+        let others = self
+            .events
+            .values()
+            .filter(|event| !is_line(event))
+            .cloned();
+        let lines = (0..).zip(self.transcript());
+        let lines = lines.map(|(index, line)| Event::Voice(VoiceEvent::Line { index, line }));
+        let mut events: Vec<Event> = others.chain(lines).collect();
         events.sort_by_key(|event| (event.at(), order(event)));
         events
     }

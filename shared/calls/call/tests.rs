@@ -267,3 +267,19 @@ fn durations() {
     assert_eq!(live.duration_s(at(50)), 45.0);
     assert_eq!(Call::fold([dialled()]).duration_s(at(50)), 0.0);
 }
+
+/// A store that keeps the single lines and one that does not show the same timeline.
+#[test]
+fn a_timeline_takes_its_lines_from_the_last_account() {
+    let line = Line {
+        speaker: Speaker::Agent,
+        text: "Hel—".to_owned(),
+        at: at(7),
+    };
+    let single = Event::Voice(VoiceEvent::Line { index: 0, line });
+    let without = answered_call();
+    let with: Vec<Event> = without.iter().cloned().chain([single]).collect();
+    let timeline = Call::fold(with).timeline();
+    assert_eq!(timeline, Call::fold(without).timeline());
+    assert!(timeline.iter().any(|event| event.name() == "line-0"));
+}

@@ -168,7 +168,8 @@ pub fn timeline(record: &Record, call: &Call) -> Vec<Value> {
     let created = json!({
         "at": record.created_at.rfc3339(), "offset_s": 0.0, "event": "created", "source": "gateway",
     });
-    let events = call.timeline().into_iter().map(|event| {
+    let events = call.timeline();
+    let events = events.iter().map(|event| {
         let mut shown = json!({
             "at": event.at().rfc3339(),
             "offset_s": event.at().seconds_since(record.created_at),
