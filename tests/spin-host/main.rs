@@ -5,6 +5,7 @@
 mod allowed;
 mod bindings;
 mod instance;
+mod keyvalue;
 mod manifest;
 mod outbound;
 mod route;
