@@ -38,7 +38,12 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
         fresh: true,
     };
     let stack = Stack::start(&ready, &wanted)?;
-    let outcome = call(hosts, voice);
+    let runtime = match &ready.spin {
+        _ if hosts.worker => "Cloudflare's workerd".to_owned(),
+        Some(version) => format!("Spin {version}"),
+        None => "the Spin host for tests (no spin 4.1 is on PATH)".to_owned(),
+    };
+    let outcome = call(hosts, &runtime, voice);
     let tails = match &outcome {
         Err(_) if !signals::asked_to_stop() => stack.tails(12),
         _ => String::new(),
@@ -64,11 +69,11 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
     Ok(())
 }
 
-fn call(hosts: Hosts, voice: &str) -> Result<()> {
-    let (gateway, runtime) = if hosts.worker {
-        (local(settings::WORKER_PORT), "Cloudflare's workerd")
+fn call(hosts: Hosts, runtime: &str, voice: &str) -> Result<()> {
+    let gateway = if hosts.worker {
+        local(settings::WORKER_PORT)
     } else {
-        (local(settings::SPIN_PORT), "Spin")
+        local(settings::SPIN_PORT)
     };
     heading("Call");
     let path = format!("/api/v1/public/agent/{}", settings::DEMO_TRIGGER);
