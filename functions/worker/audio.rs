@@ -68,6 +68,7 @@ impl Call {
     }
 
     pub(crate) fn start_audio(self: &Rc<Call>, order: &str) -> Result<(), Fault> {
+        self.running()?;
         self.facts.set_audio(&Audio::Ordered(order.to_owned()))?;
         self.bring_up();
         Ok(())

@@ -2,8 +2,10 @@
 
 mod audio;
 mod call_object;
+mod config;
 mod exchange;
 mod facts;
+mod objects;
 mod platform;
 mod seats_object;
 

@@ -1,7 +1,9 @@
 //! The outside world as Workers has it: KV for configuration, Durable Objects for calls and seats, `fetch`.
 
 use crate::call_object::Call;
+use crate::config;
 use crate::exchange::{self, fault};
+use crate::objects::{self, ask_call, ask_seats};
 use calls::id::CallId;
 use calls::settings::Settings;
 use calls::time::Time;
@@ -10,12 +12,10 @@ use functions::{Due, Facts, Fault, Lease, Opened, Platform, SendError, launcher}
 use std::cell::OnceCell;
 use std::rc::Rc;
 use std::time::Duration;
-use worker::{Delay, Env, Fetch, Headers, KvError, KvStore, Response, ResponseBody, Stub};
+use worker::{Delay, Env, Fetch, Headers, Response, ResponseBody};
 
 /// The longest answer that is read, in bytes.
 const ANSWER_LIMIT: usize = 1024 * 1024;
-/// KV takes one write a second to a key, and says 429 to more.
-const WRITE_AGAIN_MS: u64 = 1_100;
 
 thread_local! {
     /// Settings are the deployment's, the same for every request of an isolate.
@@ -48,52 +48,12 @@ impl Workers {
 
     /// Has the call's object answer a media socket's upgrade.
     pub(crate) async fn media(&self, call: CallId) -> Result<Response, Fault> {
-        let headers = Headers::new();
-        headers.set("upgrade", "websocket").map_err(fault)?;
-        let url = format!("http://call/{call}/stream");
-        let request = exchange::request(("GET", &url), &headers, b"", None).map_err(fault)?;
-        let object = self.call_object(call)?;
-        object.fetch_with_request(request).await.map_err(fault)
+        objects::media(&self.env, call).await
     }
 
     fn own(&self, call: CallId) -> Option<&Rc<Call>> {
         let (own, object) = self.own.as_ref()?;
         (*own == call).then_some(object)
-    }
-
-    fn config(&self) -> Result<KvStore, Fault> {
-        self.env.kv("CONFIG").map_err(fault)
-    }
-
-    fn call_object(&self, call: CallId) -> Result<Stub, Fault> {
-        let calls = self.env.durable_object("CALLS").map_err(fault)?;
-        calls.get_by_name(&call.to_string()).map_err(fault)
-    }
-
-    fn seats_object(&self, organization: &str) -> Result<Stub, Fault> {
-        let seats = self.env.durable_object("SEATS").map_err(fault)?;
-        seats.get_by_name(organization).map_err(fault)
-    }
-
-    async fn ask_call(
-        &self,
-        method: &str,
-        call: CallId,
-        what: &str,
-        body: &str,
-    ) -> Result<(u16, String), Fault> {
-        let url = format!("http://call/{call}/{what}");
-        ask(self.call_object(call)?, (method, &url), body).await
-    }
-
-    async fn ask_seats(
-        &self,
-        method: &str,
-        organization: &str,
-        what: &str,
-    ) -> Result<(u16, String), Fault> {
-        let url = format!("http://seats/{what}");
-        ask(self.seats_object(organization)?, (method, &url), "").await
     }
 }
 
@@ -117,42 +77,19 @@ impl Platform for Workers {
     }
 
     async fn get(&self, key: &str) -> Result<Option<String>, Fault> {
-        self.config()?.get(key).text().await.map_err(fault)
+        config::get(&self.env, key).await
     }
 
     async fn put(&self, key: &str, value: &str) -> Result<(), Fault> {
-        let config = self.config()?;
-        for _ in 0..2 {
-            match put(&config, key, value).await {
-                Err(error) if error.to_string().contains("429") => {
-                    Delay::from(Duration::from_millis(WRITE_AGAIN_MS)).await;
-                }
-                done => return done.map_err(fault),
-            }
-        }
-        put(&config, key, value).await.map_err(fault)
+        config::put(&self.env, key, value).await
     }
 
     async fn delete(&self, key: &str) -> Result<(), Fault> {
-        self.config()?.delete(key).await.map_err(fault)
+        config::delete(&self.env, key).await
     }
 
     async fn keys(&self, prefix: &str) -> Result<Vec<String>, Fault> {
-        let config = self.config()?;
-        let mut names = Vec::new();
-        let mut cursor = None;
-        loop {
-            let mut list = config.list().prefix(prefix.to_owned());
-            if let Some(cursor) = cursor {
-                list = list.cursor(cursor);
-            }
-            let page = list.execute().await.map_err(fault)?;
-            names.extend(page.keys.into_iter().map(|key| key.name));
-            if page.list_complete {
-                return Ok(names);
-            }
-            cursor = page.cursor;
-        }
+        config::keys(&self.env, prefix).await
     }
 
     async fn open_call(&self, call: CallId, record: &str, wake_at: Time) -> Result<Opened, Fault> {
@@ -160,7 +97,7 @@ impl Platform for Workers {
             Some(own) => own.open(&call.to_string(), record, wake_at).await?,
             None => {
                 let what = format!("record/{}", wake_at.0);
-                self.ask_call("PUT", call, &what, record).await?.0 == 201
+                ask_call(&self.env, call, ("PUT", &what), record).await?.0 == 201
             }
         };
         Ok(if created {
@@ -178,14 +115,14 @@ impl Platform for Workers {
         let events = serde_json::to_string(events).map_err(fault)?;
         match self.own(call) {
             Some(own) => own.add_events(&events)?.as_deref().map(facts).transpose(),
-            None => found(self.ask_call("POST", call, "events", &events).await?),
+            None => found(ask_call(&self.env, call, ("POST", "events"), &events).await?),
         }
     }
 
     async fn read_call(&self, call: CallId) -> Result<Option<Facts>, Fault> {
         match self.own(call) {
             Some(own) => own.facts.all()?.as_deref().map(facts).transpose(),
-            None => found(self.ask_call("GET", call, "facts", "").await?),
+            None => found(ask_call(&self.env, call, ("GET", "facts"), "").await?),
         }
     }
 
@@ -194,7 +131,9 @@ impl Platform for Workers {
             Some(own) => own.wake_at(at).await,
             None => {
                 let what = format!("wake/{}", at.0);
-                self.ask_call("PUT", call, &what, "").await.map(|_| ())
+                ask_call(&self.env, call, ("PUT", &what), "")
+                    .await
+                    .map(|_| ())
             }
         }
     }
@@ -209,18 +148,18 @@ impl Platform for Workers {
 
     async fn take_seat(&self, organization: &str, lease: Lease, seats: u32) -> Result<bool, Fault> {
         let what = format!("{}/{}/{seats}", lease.call, lease.until.0);
-        let (status, _) = self.ask_seats("PUT", organization, &what).await?;
+        let (status, _) = ask_seats(&self.env, organization, ("PUT", &what)).await?;
         Ok(status == 201)
     }
 
     async fn free_seat(&self, organization: &str, call: CallId) -> Result<(), Fault> {
         let what = call.to_string();
-        self.ask_seats("DELETE", organization, &what).await?;
+        ask_seats(&self.env, organization, ("DELETE", &what)).await?;
         Ok(())
     }
 
     async fn seats_taken(&self, organization: &str) -> Result<u32, Fault> {
-        let (_, count) = self.ask_seats("GET", organization, "").await?;
+        let (_, count) = ask_seats(&self.env, organization, ("GET", "")).await?;
         count.parse().map_err(fault)
     }
 
@@ -267,7 +206,7 @@ impl Platform for Workers {
         match self.own(call) {
             Some(own) => own.start_audio(&order),
             None => {
-                let asked = self.ask_call("PUT", call, "audio", &order).await;
+                let asked = ask_call(&self.env, call, ("PUT", "audio"), &order).await;
                 asked.map(|_| ())
             }
         }
@@ -284,7 +223,7 @@ impl Platform for Workers {
         match self.own(call) {
             Some(own) => own.stop_audio(),
             None => {
-                let asked = self.ask_call("DELETE", call, "audio", "").await;
+                let asked = ask_call(&self.env, call, ("DELETE", "audio"), "").await;
                 asked.map(|_| ())
             }
         }
@@ -299,26 +238,6 @@ fn settings(env: &Env) -> Result<Rc<Settings>, Fault> {
     let parsed = Settings::parse(look_up).map_err(|wrong| Fault(wrong.join("; ")))?;
     let settings = Rc::new(parsed);
     SETTINGS.with(|kept| Ok(kept.get_or_init(|| settings).clone()))
-}
-
-async fn put(config: &KvStore, key: &str, value: &str) -> Result<(), KvError> {
-    config.put(key, value)?.execute().await
-}
-
-/// Sends an object one request; its status and body. A status of 5xx is a fault of the object's.
-async fn ask(
-    object: Stub,
-    (method, url): (&str, &str),
-    body: &str,
-) -> Result<(u16, String), Fault> {
-    let request = exchange::request((method, url), &Headers::new(), body.as_bytes(), None);
-    let answer = object.fetch_with_request(request.map_err(fault)?).await;
-    let mut answer = answer.map_err(fault)?;
-    let text = answer.text().await.map_err(fault)?;
-    match answer.status_code() {
-        status @ ..500 => Ok((status, text)),
-        status => Err(Fault(format!("object answered {status}: {text}"))),
-    }
 }
 
 fn found((status, text): (u16, String)) -> Result<Option<Facts>, Fault> {

@@ -3,20 +3,27 @@
 use crate::call_object::now;
 use crate::exchange::fault;
 use functions::Fault;
+use std::cell::RefCell;
+use std::collections::BTreeMap;
 use worker::{
     DurableObject, Env, Request, Response, ResponseBuilder, SqlStorage, SqlStorageValue, State,
     durable_object,
 };
 
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS lease (call TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID";
+
 #[durable_object(fetch)]
 pub struct SeatsObject {
     sql: SqlStorage,
+    /// The table's rows, once read: calls and when their leases end. All changes come through here.
+    leases: RefCell<Option<BTreeMap<String, i64>>>,
 }
 
 impl DurableObject for SeatsObject {
     fn new(state: State, _env: Env) -> SeatsObject {
         SeatsObject {
             sql: state.storage().sql(),
+            leases: RefCell::new(None),
         }
     }
 
@@ -31,57 +38,89 @@ impl DurableObject for SeatsObject {
 impl SeatsObject {
     /// `PUT /{call}/{until}/{seats}` takes (201 or 409), `DELETE /{call}` frees, `GET /` counts.
     fn answer(&self, request: &Request) -> Result<Response, Fault> {
-        self.run(
-            "CREATE TABLE IF NOT EXISTS lease (call TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID",
-            vec![],
-        )?;
+        let mut leases = self.leases.borrow_mut();
+        let leases = match &mut *leases {
+            Some(leases) => leases,
+            none => none.insert(self.load()?),
+        };
         let path = request.path();
         let mut segments = path.trim_start_matches('/').split('/');
         let call = segments.next().unwrap_or("");
         let mut number = || segments.next().and_then(|text| text.parse::<i64>().ok());
         let status = match request.inner().method().as_str() {
             "PUT" => match (number(), number()) {
-                (Some(until), Some(seats)) if self.take(call, until, seats)? => 201,
+                (Some(until), Some(seats)) if self.take(leases, call, until, seats)? => 201,
                 (Some(_), Some(_)) => 409,
                 _ => 400,
             },
             "DELETE" => {
-                self.run("DELETE FROM lease WHERE call = ?1", vec![call.into()])?;
+                if leases.remove(call).is_some() {
+                    self.run("DELETE FROM lease WHERE call = ?1", vec![call.into()])?;
+                }
                 204
             }
             _ => {
-                let held = "SELECT count(*) FROM lease WHERE until > ?1";
-                let count = self.run(held, vec![at_present()])?.unwrap_or(0);
-                return Response::ok(count.to_string()).map_err(fault);
+                self.expire(leases)?;
+                return Response::ok(leases.len().to_string()).map_err(fault);
             }
         };
         Ok(ResponseBuilder::new().with_status(status).empty())
     }
 
-    fn take(&self, call: &str, until: i64, seats: i64) -> Result<bool, Fault> {
-        self.run("DELETE FROM lease WHERE until <= ?1", vec![at_present()])?;
-        let taken = self.run(
-            "INSERT INTO lease (call, until) SELECT ?1, ?2 \
-             WHERE (SELECT count(*) FROM lease WHERE call <> ?1) < ?3 \
-             ON CONFLICT (call) DO UPDATE SET until = excluded.until RETURNING 1",
-            vec![call.into(), until.into(), seats.into()],
-        )?;
-        Ok(taken.is_some())
-    }
-
-    /// Runs one statement; the number in the first row.
-    fn run(&self, statement: &str, values: Vec<SqlStorageValue>) -> Result<Option<i64>, Fault> {
-        let mut rows = self.sql.exec(statement, values).map_err(fault)?.raw();
-        let first = rows.next();
-        // Reading to the end finishes the statement.
-        while rows.next().is_some() {}
-        match first.transpose().map_err(fault)?.as_deref() {
-            Some([SqlStorageValue::Integer(number)]) => Ok(Some(*number)),
-            _ => Ok(None),
+    fn take(
+        &self,
+        leases: &mut BTreeMap<String, i64>,
+        call: &str,
+        until: i64,
+        seats: i64,
+    ) -> Result<bool, Fault> {
+        self.expire(leases)?;
+        let others = leases.len() - usize::from(leases.contains_key(call));
+        if i64::try_from(others).map_or(true, |others| others >= seats) {
+            return Ok(false);
         }
+        leases.insert(call.to_owned(), until);
+        self.run(
+            "INSERT OR REPLACE INTO lease (call, until) VALUES (?1, ?2)",
+            vec![call.into(), until.into()],
+        )?;
+        Ok(true)
     }
-}
 
-fn at_present() -> SqlStorageValue {
-    SqlStorageValue::Integer(i64::try_from(now().0).unwrap_or(i64::MAX))
+    fn expire(&self, leases: &mut BTreeMap<String, i64>) -> Result<(), Fault> {
+        let now = i64::try_from(now().0).unwrap_or(i64::MAX);
+        let before = leases.len();
+        leases.retain(|_, until| *until > now);
+        if leases.len() < before {
+            self.run("DELETE FROM lease WHERE until <= ?1", vec![now.into()])?;
+        }
+        Ok(())
+    }
+
+    fn load(&self) -> Result<BTreeMap<String, i64>, Fault> {
+        self.run(TABLE, vec![])?;
+        let rows = self.run("SELECT call, until FROM lease", vec![])?;
+        Ok(rows
+            .into_iter()
+            .filter_map(|row| match <[SqlStorageValue; 2]>::try_from(row) {
+                Ok(
+                    [
+                        SqlStorageValue::String(call),
+                        SqlStorageValue::Integer(until),
+                    ],
+                ) => Some((call, until)),
+                _ => None,
+            })
+            .collect())
+    }
+
+    /// Runs one statement to its end; all its rows.
+    fn run(
+        &self,
+        statement: &str,
+        values: Vec<SqlStorageValue>,
+    ) -> Result<Vec<Vec<SqlStorageValue>>, Fault> {
+        let rows = self.sql.exec(statement, values).map_err(fault)?.raw();
+        rows.collect::<worker::Result<_>>().map_err(fault)
+    }
 }

@@ -1,0 +1,66 @@
+//! Requests to the Durable Objects: `CALLS`, one for each call, and `SEATS`, one for each organization.
+
+use crate::exchange::{self, fault};
+use calls::id::CallId;
+use functions::Fault;
+use worker::js_sys::futures::JsFuture;
+use worker::wasm_bindgen::{JsCast, JsValue};
+use worker::{Env, Headers, Response, Stub, web_sys, worker_sys};
+
+pub(crate) async fn ask_call(
+    env: &Env,
+    call: CallId,
+    (method, what): (&str, &str),
+    body: &str,
+) -> Result<(u16, String), Fault> {
+    let url = format!("http://call/{call}/{what}");
+    ask(object(env, "CALLS", &call.to_string())?, method, &url, body).await
+}
+
+pub(crate) async fn ask_seats(
+    env: &Env,
+    organization: &str,
+    (method, what): (&str, &str),
+) -> Result<(u16, String), Fault> {
+    let url = format!("http://seats/{what}");
+    ask(object(env, "SEATS", organization)?, method, &url, "").await
+}
+
+/// Has the call's object answer a media socket's upgrade.
+pub(crate) async fn media(env: &Env, call: CallId) -> Result<Response, Fault> {
+    let headers = Headers::new();
+    headers.set("upgrade", "websocket").map_err(fault)?;
+    let url = format!("http://call/{call}/stream");
+    let request = exchange::request(("GET", &url), &headers, b"", None).map_err(fault)?;
+    let object = object(env, "CALLS", &call.to_string())?;
+    object.fetch_with_request(request).await.map_err(fault)
+}
+
+fn object(env: &Env, binding: &str, name: &str) -> Result<Stub, Fault> {
+    let namespace = env.durable_object(binding).map_err(fault)?;
+    namespace.get_by_name(name).map_err(fault)
+}
+
+/// Sends one request; status and body. A status of 5xx is a fault of the object's.
+///
+/// It goes by JavaScript's own types: there are several in every request, and the wrappers read all of each.
+async fn ask(object: Stub, method: &str, url: &str, body: &str) -> Result<(u16, String), Fault> {
+    let thrown = |value: JsValue| Fault(exchange::thrown(value));
+    let init = web_sys::RequestInit::new();
+    init.set_method(method);
+    if !body.is_empty() {
+        init.set_body(&JsValue::from_str(body));
+    }
+    let request = web_sys::Request::new_with_str_and_init(url, &init).map_err(thrown)?;
+    let object: worker_sys::DurableObject = object.into_rpc();
+    let answer = object.fetch_with_request(&request).map_err(thrown)?;
+    let answer = JsFuture::from(answer).await.map_err(thrown)?;
+    let answer: web_sys::Response = answer.unchecked_into();
+    let text = answer.text().map_err(thrown)?;
+    let text = JsFuture::from(text).await.map_err(thrown)?;
+    let text = text.as_string().unwrap_or_default();
+    match answer.status() {
+        status @ ..500 => Ok((status, text)),
+        status => Err(Fault(format!("object answered {status}: {text}"))),
+    }
+}
