@@ -129,9 +129,7 @@ impl Call {
 
     /// Adds events (JSON) and returns all facts (JSON); `None` if there is no such call.
     pub(crate) fn add_events(&self, events: &str) -> Result<Option<String>, Fault> {
-        if self.facts.call()?.is_some() {
-            self.facts.add(events)?;
-        }
+        self.facts.add(events)?;
         self.facts.all()
     }
 

@@ -52,13 +52,16 @@ impl Store {
         self.text("SELECT name FROM fact WHERE kind = 'record'", &[])
     }
 
-    /// Adds events, given as JSON `[[name, text], …]`; an event that is there stays.
+    /// Adds events, given as JSON `[[name, text], …]`, to a call that was opened; an event that is there stays.
     pub(crate) fn add(&self, events: &str) -> Result<(), Fault> {
-        self.text(
-            "INSERT OR IGNORE INTO fact (kind, name, value) \
-             SELECT 'event', value ->> 0, value ->> 1 FROM json_each(?1)",
-            &[events],
-        )?;
+        if self.made()? {
+            self.text(
+                "INSERT OR IGNORE INTO fact (kind, name, value) \
+                 SELECT 'event', value ->> 0, value ->> 1 FROM json_each(?1) \
+                 WHERE EXISTS (SELECT 1 FROM fact WHERE kind = 'record')",
+                &[events],
+            )?;
+        }
         Ok(())
     }
 

@@ -2,11 +2,26 @@
 
 use crate::exchange::{self, fault};
 use calls::id::CallId;
+use calls::time::Time;
 use functions::Fault;
 use worker::js_sys::futures::JsFuture;
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::{Env, Headers, Response, Stub, web_sys, worker_sys};
 
+/// Opens a call. Asked once only: a second answer would be that the call exists.
+pub(crate) async fn open_call(
+    env: &Env,
+    call: CallId,
+    wake_at: Time,
+    record: &str,
+) -> Result<bool, Fault> {
+    let url = format!("http://call/{call}/record/{}", wake_at.0);
+    let object = object(env, "CALLS", &call.to_string())?;
+    let (status, _) = ask(object, "PUT", &url, record).await?;
+    Ok(status == 201)
+}
+
+/// Asks a call's object for what can be asked twice.
 pub(crate) async fn ask_call(
     env: &Env,
     call: CallId,
@@ -14,7 +29,7 @@ pub(crate) async fn ask_call(
     body: &str,
 ) -> Result<(u16, String), Fault> {
     let url = format!("http://call/{call}/{what}");
-    ask(object(env, "CALLS", &call.to_string())?, method, &url, body).await
+    ask_twice(env, ("CALLS", &call.to_string()), (method, &url), body).await
 }
 
 pub(crate) async fn ask_seats(
@@ -23,7 +38,7 @@ pub(crate) async fn ask_seats(
     (method, what): (&str, &str),
 ) -> Result<(u16, String), Fault> {
     let url = format!("http://seats/{what}");
-    ask(object(env, "SEATS", organization)?, method, &url, "").await
+    ask_twice(env, ("SEATS", organization), (method, &url), "").await
 }
 
 /// Has the call's object answer a media socket's upgrade.
@@ -34,6 +49,19 @@ pub(crate) async fn media(env: &Env, call: CallId) -> Result<Response, Fault> {
     let request = exchange::request(("GET", &url), &headers, b"", None).map_err(fault)?;
     let object = object(env, "CALLS", &call.to_string())?;
     object.fetch_with_request(request).await.map_err(fault)
+}
+
+/// An object that is moved or restarted fails the requests it was working on, and answers the next.
+async fn ask_twice(
+    env: &Env,
+    (binding, name): (&str, &str),
+    (method, url): (&str, &str),
+    body: &str,
+) -> Result<(u16, String), Fault> {
+    match ask(object(env, binding, name)?, method, url, body).await {
+        Ok(answer) => Ok(answer),
+        Err(_) => ask(object(env, binding, name)?, method, url, body).await,
+    }
 }
 
 fn object(env: &Env, binding: &str, name: &str) -> Result<Stub, Fault> {

@@ -95,10 +95,7 @@ impl Platform for Workers {
     async fn open_call(&self, call: CallId, record: &str, wake_at: Time) -> Result<Opened, Fault> {
         let created = match self.own(call) {
             Some(own) => own.open(&call.to_string(), record, wake_at).await?,
-            None => {
-                let what = format!("record/{}", wake_at.0);
-                ask_call(&self.env, call, ("PUT", &what), record).await?.0 == 201
-            }
+            None => objects::open_call(&self.env, call, wake_at, record).await?,
         };
         Ok(if created {
             Opened::Created
