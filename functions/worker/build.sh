@@ -1,8 +1,8 @@
 #!/bin/sh
 # Builds the Worker into build/ at the top of the repository. `wrangler dev` and `wrangler deploy` run it.
 set -eu
-# Set by whoever has just built it and only wants it run.
-if [ -n "${WORKER_IS_BUILT:-}" ]; then exit 0; fi
+# The file says that it was built a moment ago; the next time it will not have been.
+if [ -n "${WORKER_IS_BUILT:-}" ] && rm "$WORKER_IS_BUILT" 2>/dev/null; then exit 0; fi
 cd "$(dirname "$0")"
 # Where set-up put the tools it installed, if it was run here.
 if [ -f ../../target/tools/env ]; then . ../../target/tools/env; fi

@@ -30,9 +30,7 @@ pub(crate) fn program(name: impl AsRef<std::ffi::OsStr>) -> Command {
 /// A line of shell with the environment that set-up wrote for wasm builds; `words` are `$1` and so on.
 pub(crate) fn with_tools(line: &str, words: &[&Path]) -> Command {
     let mut shell = program("sh");
-    // The toolchain of this run's own compiler must not override the one that has the wasm targets.
     shell
-        .env_remove("RUSTUP_TOOLCHAIN")
         .arg("-c")
         .arg(format!("{TOOLS}{line}"))
         .arg("sh")

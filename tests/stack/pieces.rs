@@ -102,7 +102,7 @@ pub(crate) fn real_spin() -> Option<String> {
 }
 
 /// Node running the wrangler of this checkout.
-pub(crate) fn wrangler() -> Command {
+pub(crate) fn wrangler() -> Result<Command> {
     let mut node = command::program("node");
     node.arg(place::node_modules().join("wrangler/bin/wrangler.js"))
         .env("WRANGLER_SEND_METRICS", "false")
@@ -111,13 +111,16 @@ pub(crate) fn wrangler() -> Command {
         .env("WRANGLER_REGISTRY_PATH", place::dev().join("registry"))
         .env("CLOUDFLARE_CF_FETCH_ENABLED", "false")
         .env("NO_COLOR", "1")
-        .env("CI", "true")
-        .env_remove("RUSTUP_TOOLCHAIN");
+        .env("CI", "true");
     if !crate::docker::has_buildx() {
         node.env(
             "WRANGLER_DOCKER_BIN",
             place::root().join("functions/worker/docker-without-buildx.sh"),
         );
     }
-    node
+    // It runs the Worker's build first thing, which set-up has just done, and again when a source changes.
+    let built = place::dev().join("worker-is-built");
+    drop(command::create(&built)?);
+    node.env("WORKER_IS_BUILT", built);
+    Ok(node)
 }

@@ -104,7 +104,7 @@ impl Stack {
                 seen_from_containers: seen,
                 launcher,
             };
-            let mut wrangler = pieces::wrangler();
+            let mut wrangler = pieces::wrangler()?;
             wrangler
                 .args([
                     "dev",
@@ -120,10 +120,6 @@ impl Stack {
                 .arg(gateway.write_env_file()?)
                 .arg("--persist-to")
                 .arg(folder.join("worker"));
-            // In `cargo dev` wrangler builds again whenever a source changes.
-            if wanted.run != "dev" {
-                wrangler.env("WORKER_IS_BUILT", "1");
-            }
             if !containers {
                 wrangler.arg("--enable-containers=false");
             }

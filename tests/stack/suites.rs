@@ -33,8 +33,8 @@ pub(crate) const SUITES: &[Suite] = &[
     suite("lints", Check("cargo clippy --workspace --all-targets -- -D warnings")),
     suite("lints, Worker", WasmClippy("host-worker", "wasm32-unknown-unknown")),
     suite("lints, Spin component", WasmClippy("host-spin", "wasm32-wasip2")),
-    suite("unit tests", Tests("test --workspace --exclude tests --exclude spin-host")),
-    suite("contract cases, in process", Tests("test -p tests")),
+    suite("unit tests", Tests("test --no-fail-fast --workspace --exclude tests --exclude spin-host")),
+    suite("contract cases, in process", Tests("test --no-fail-fast -p tests")),
     // With the profile that its dependencies were built with, because it is one of the pieces that run.
     suite("Spin host for tests", Tests("test --profile native -p spin-host")),
     suite("offline voice", Tests("test -p audio -- --ignored spoken")),

@@ -133,8 +133,8 @@ impl Run {
                 whole(suite, shell)
             }
             Work::Wrangler(words) => {
-                let mut wrangler = pieces::wrangler();
-                wrangler.args(words.split(' ')).env("WORKER_IS_BUILT", "1");
+                let mut wrangler = pieces::wrangler()?;
+                wrangler.args(words.split(' '));
                 whole(suite, wrangler)
             }
             Work::WasmClippy(package, target) => wasm_clippy(suite, package, target),
@@ -148,6 +148,8 @@ impl Run {
         if let Some(flite) = pieces::flite() {
             cargo.env("FLITE", flite);
         }
+        // The end of the output is what is shown, and a backtrace would be all of it.
+        cargo.env("RUST_BACKTRACE", "0");
         cargo.env("SIMULATOR", local(settings::SIMULATOR_PORT));
         if let Some((hosts, _)) = &self.stack {
             let (host, port) = if hosts.worker {

@@ -65,6 +65,8 @@ pub(crate) fn quick() -> Config {
 
 impl Stage {
     pub(crate) async fn new(config: Config) -> Self {
+        // Built together with the voice, reqwest has TLS but no provider for it.
+        let _ = rustls::crypto::ring::default_provider().install_default();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let simulator = format!("http://{}", listener.local_addr().unwrap());
         tokio::spawn(serve(listener, config));
