@@ -30,7 +30,11 @@ impl DurableObject for SeatsObject {
     async fn fetch(&self, request: Request) -> worker::Result<Response> {
         match self.answer(&request) {
             Ok(response) => Ok(response),
-            Err(fault) => Response::error(fault.0, 500),
+            Err(fault) => {
+                // What is in memory may be ahead of the table.
+                self.leases.replace(None);
+                Response::error(fault.0, 500)
+            }
         }
     }
 }
