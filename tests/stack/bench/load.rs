@@ -42,7 +42,7 @@ pub(crate) fn run(
                         let mut answer = agent.run(request).context("no answer")?;
                         let body = answer.body_mut().read_to_string()?;
                         if answer.status() != 200 {
-                            bail!("answered {}: {body}", answer.status());
+                            bail!("request {number} was answered {}: {body}", answer.status());
                         }
                         took.push(sent.elapsed());
                     }
