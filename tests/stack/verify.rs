@@ -13,6 +13,9 @@ use anyhow::{Result, bail};
 use std::process::{Command, ExitCode};
 use std::time::{Duration, Instant};
 
+/// How long a voice whose launcher was killed in a test may wait for its call before it gives up.
+const LEAVING: Duration = Duration::from_secs(90);
+
 /// What a suite came to.
 enum Outcome {
     Ran { passed: usize, failed: usize },
@@ -185,19 +188,26 @@ impl Run {
     }
 
     fn leftovers(&self) -> Result<Outcome> {
-        let mut left = process::ours();
-        if let Some(before) = &self.before {
-            let traces = Traces::since(before);
-            left.extend(traces.containers.iter().map(|id| format!("container {id}")));
-            left.extend(traces.tags.iter().map(|tag| format!("image tag {tag}")));
+        let began = Instant::now();
+        loop {
+            let mut left = process::ours();
+            if let Some(before) = &self.before {
+                let traces = Traces::since(before);
+                left.extend(traces.containers.iter().map(|id| format!("container {id}")));
+                left.extend(traces.tags.iter().map(|tag| format!("image tag {tag}")));
+            }
+            if left.is_empty() {
+                return Ok(Outcome::Ran {
+                    passed: 1,
+                    failed: 0,
+                });
+            }
+            signals::check()?;
+            if began.elapsed() > LEAVING {
+                bail!("{}", left.join("\n"));
+            }
+            std::thread::sleep(Duration::from_millis(500));
         }
-        if !left.is_empty() {
-            bail!("{}", left.join("\n"));
-        }
-        Ok(Outcome::Ran {
-            passed: 1,
-            failed: 0,
-        })
     }
 }
 
