@@ -12,10 +12,10 @@ use calls::config::{Agent, Key, Organization};
 use calls::problem::Problem;
 use check::{Checked, Plan};
 use http::Request;
-use lines::Line;
+use lines::{Line, Numbered};
 use serde::de::DeserializeOwned;
+use serde_json::error::Category;
 use serde_json::json;
-use validation::{Issue, Rule};
 
 /// `POST /v1/admin/import`: every line replaces what stands under its id; what is not named stays.
 pub(crate) async fn import(
@@ -23,9 +23,9 @@ pub(crate) async fn import(
     request: &Request<Vec<u8>>,
 ) -> Result<Reply, Problem> {
     access::administrator(host, request.headers())?;
-    let lines = read(body::text(request)?)?;
+    let (lines, unread) = read(body::text(request)?);
     let plan = Plan::load(host, &lines).await?;
-    let checked = check::check(host, lines, plan).map_err(Problem::Invalid)?;
+    let checked = check::check(host, lines, plan, unread).map_err(Problem::Invalid)?;
     let counts = json!({
         "organizations": checked.organizations.len(),
         "agents": checked.agents.len(),
@@ -35,8 +35,8 @@ pub(crate) async fn import(
     Ok(reply::json_reply(200, &json!({ "imported": counts })))
 }
 
-/// Each line's number and what it says, or every line that does not read.
-fn read(text: &str) -> Result<Vec<(usize, Line)>, Problem> {
+/// Each line's number and what it says, and what is wrong with the lines that do not read.
+fn read(text: &str) -> (Numbered<Line>, Numbered<String>) {
     let mut lines = Vec::new();
     let mut issues = Vec::new();
     for (index, text) in text
@@ -48,23 +48,19 @@ fn read(text: &str) -> Result<Vec<(usize, Line)>, Problem> {
             Ok(line) => lines.push((index + 1, line)),
             Err(error) => {
                 // serde_json counts lines within this one; its position would mislead.
-                let said = error.to_string();
+                let said = match error.classify() {
+                    Category::Syntax | Category::Eof => "is not valid JSON".to_owned(),
+                    Category::Data | Category::Io => error.to_string(),
+                };
                 let said = said.split(" at line ").next().unwrap_or_default();
-                issues.push(Issue::new(
-                    format!("line {}", index + 1),
-                    Rule::Other(said.to_owned()),
-                ));
+                issues.push((index + 1, said.to_owned()));
             }
         }
     }
     if lines.is_empty() && issues.is_empty() {
-        issues.push(Issue::new("body", Rule::Other("holds no lines".to_owned())));
+        issues.push((1, "holds nothing".to_owned()));
     }
-    if issues.is_empty() {
-        Ok(lines)
-    } else {
-        Err(Problem::Invalid(issues))
-    }
+    (lines, issues)
 }
 
 async fn write(host: &impl Platform, checked: Checked) -> Result<(), Fault> {

@@ -40,9 +40,21 @@ pub(crate) fn intent(
 ) -> Result<Option<Intent>, Problem> {
     const FIELD: &str = "idempotency_key";
     let refused = |rule| Problem::Invalid(vec![Issue::new(FIELD, rule)]);
-    let header = request.headers().get("idempotency-key");
+    let header = match request.headers().get("idempotency-key") {
+        Some(value) => Some(value.to_str().map_err(|_| refused(Rule::NotText))?),
+        None => None,
+    };
+    // An empty header is a key that got lost on the way: going on without one could call twice.
+    if header == Some("") {
+        return Err(refused(Rule::Length(1, LONGEST)));
+    }
     let key = match (header, body.get(FIELD)) {
-        (Some(value), _) => value.to_str().map_err(|_| refused(Rule::NotText))?,
+        (Some(header), Some(Value::String(field))) if !field.is_empty() && field != header => {
+            return Err(refused(Rule::Other(
+                "differs from the Idempotency-Key header".to_owned(),
+            )));
+        }
+        (Some(header), _) => header,
         (None, Some(Value::String(key))) => key,
         (None, None | Some(Value::Null)) => return Ok(None),
         (None, Some(_)) => return Err(refused(Rule::NotText)),

@@ -86,10 +86,24 @@ pub(crate) fn show(dialect: &dyn Dialect, placed: &Placed) -> Reply {
         reply::set(
             &mut reply,
             "x-unresolved-variables",
-            &placed.record.unresolved.join(","),
+            &shortened(&placed.record.unresolved),
         );
     }
     reply
+}
+
+/// The longest list of names a header carries: proxies and clients refuse long ones. The call's record has them all.
+const LONGEST_HEADER: usize = 2_000;
+
+fn shortened(names: &[String]) -> String {
+    let mut list = names.join(",");
+    if list.len() > LONGEST_HEADER {
+        // Names are ASCII, so any byte is a boundary.
+        let end = list[..LONGEST_HEADER].rfind(',').unwrap_or(0);
+        list.truncate(end);
+        list.push_str(",...");
+    }
+    list
 }
 
 /// Persists the call under a new id.

@@ -8,10 +8,6 @@ use calls::secret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
 
-pub(crate) fn key_name(api_key: &str) -> String {
-    key_by_hash(&secret::sha256_hex(api_key.as_bytes()))
-}
-
 pub(crate) fn key_by_hash(sha256: &str) -> String {
     format!("key/{sha256}")
 }
@@ -58,7 +54,11 @@ pub(crate) const PREFIXES: [&str; 4] = ["organization/", "agent/", "agent-by/", 
 const LONGEST: usize = 200;
 
 pub(crate) async fn key(host: &impl Platform, api_key: &str) -> Result<Option<Key>, Fault> {
-    read(host, &key_name(api_key)).await
+    key_of_hash(host, &secret::sha256_hex(api_key.as_bytes())).await
+}
+
+pub(crate) async fn key_of_hash(host: &impl Platform, sha256: &str) -> Result<Option<Key>, Fault> {
+    read(host, &key_by_hash(sha256)).await
 }
 
 pub(crate) async fn organization(

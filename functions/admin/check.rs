@@ -1,6 +1,8 @@
 //! Checks an import whole: what each line says, and what the lines say of each other and of what is stored.
 
-use super::lines::{AgentLine, KeyLine, Line, NumberLine, OrganizationLine, TelephonyLine};
+use super::lines::{
+    AgentLine, KeyLine, Line, NumberLine, Numbered, OrganizationLine, TelephonyLine,
+};
 use crate::{Fault, Platform, store};
 use calls::config::{Agent, Key, Names, Number, Organization, Script, Telephony, VERSION};
 use calls::dialect::AgentName;
@@ -19,6 +21,8 @@ pub(super) struct Plan {
     agents: BTreeMap<String, Agent>,
     /// Who holds each name an agent line claims.
     holders: BTreeMap<String, String>,
+    /// The organizations of stored keys that key lines name, by SHA-256.
+    keys: BTreeMap<String, String>,
 }
 
 /// What is to be written.
@@ -51,10 +55,16 @@ impl Plan {
             {
                 plan.organizations.insert(id.clone(), stored);
             }
-            if let Line::Agent(line) = line
-                && is_slug(&line.id)
-            {
-                plan.load_agent(host, line).await?;
+            match line {
+                Line::Agent(line) if is_slug(&line.id) => plan.load_agent(host, line).await?,
+                Line::Key(line) => {
+                    if let Ok(sha256) = hash(line)
+                        && let Some(key) = store::key_of_hash(host, &sha256).await?
+                    {
+                        plan.keys.insert(sha256, key.organization);
+                    }
+                }
+                _ => {}
             }
         }
         Ok(plan)
@@ -73,18 +83,16 @@ impl Plan {
     }
 }
 
-/// All issues with their line numbers, or everything ready to be written.
+/// All issues in the order of lines, those found before among them, or everything ready to be written.
 pub(super) fn check(
     host: &impl Platform,
-    lines: Vec<(usize, Line)>,
+    lines: Numbered<Line>,
     mut plan: Plan,
+    mut issues: Numbered<String>,
 ) -> Result<Checked, Vec<Issue>> {
-    let mut issues = Vec::new();
     let mut touched = BTreeSet::new();
     let mut checked = Checked::default();
-    let mut refuse = |line: usize, why: String| {
-        issues.push(Issue::new(format!("line {line}"), Rule::Other(why)))
-    };
+    let mut refuse = |line: usize, why: String| issues.push((line, why));
 
     // Organizations first, whatever the order of lines: the others refer to them.
     for (number, line) in &lines {
@@ -99,6 +107,8 @@ pub(super) fn check(
             }
         }
     }
+    // Organizations with a telephony configuration that is wrong: that it is missing then says nothing more.
+    let mut unclear = BTreeSet::new();
     for (number, line) in &lines {
         if let Line::TelephonyConfiguration(line) = line {
             let organization = plan.organizations.get_mut(&line.organization);
@@ -107,7 +117,10 @@ pub(super) fn check(
                 .and_then(|organization| add_telephony(host, organization, line));
             match added {
                 Ok(()) => drop(touched.insert(line.organization.clone())),
-                Err(why) => refuse(*number, why),
+                Err(why) => {
+                    unclear.insert(line.organization.clone());
+                    refuse(*number, why);
+                }
             }
         }
     }
@@ -142,6 +155,7 @@ pub(super) fn check(
                 let organization = plan.organizations.get(&line.id);
                 if let (Some(id), Some(organization)) = (default, organization)
                     && organization.telephony(id).is_none()
+                    && !unclear.contains(&line.id)
                 {
                     refuse(
                         number,
@@ -153,7 +167,9 @@ pub(super) fn check(
         }
     }
     if !issues.is_empty() {
-        return Err(issues);
+        issues.sort_by_key(|(line, _)| *line);
+        let issue = |(line, why)| Issue::new(format!("line {line}"), Rule::Other(why));
+        return Err(issues.into_iter().map(issue).collect());
     }
     checked.organizations = touched
         .iter()
@@ -270,6 +286,15 @@ fn agent(line: AgentLine, plan: &Plan) -> Result<Agent, String> {
     {
         return Err(no_organization(organization));
     }
+    // Ids are the deployment's: nobody takes another organization's agent by naming it.
+    if let Some(owner) = plan
+        .agents
+        .get(&line.id)
+        .and_then(|stored| stored.organization.as_ref())
+        && line.organization.as_ref() != Some(owner)
+    {
+        return Err(format!("agent {} is the organization {owner}'s", line.id));
+    }
     need_uuid("trigger", line.trigger.as_deref())?;
     need_uuid("assistant_id", line.assistant_id.as_deref())?;
     if let Some(bot) = &line.bot_id
@@ -378,16 +403,12 @@ fn key(line: KeyLine, plan: &Plan) -> Result<(String, Key), String> {
     if !plan.organizations.contains_key(&line.organization) {
         return Err(no_organization(&line.organization));
     }
-    let sha256 = match (&line.key, &line.sha256) {
-        (Some(key), None) if key.len() >= 16 => sha256_hex(key.as_bytes()),
-        (Some(_), None) => return Err("key must have 16 characters or more".to_owned()),
-        (None, Some(hash))
-            if hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) =>
-        {
-            hash.to_ascii_lowercase()
-        }
-        _ => return Err("either key or sha256 (64 hex digits) is required".to_owned()),
-    };
+    let sha256 = hash(&line)?;
+    if let Some(owner) = plan.keys.get(&sha256)
+        && *owner != line.organization
+    {
+        return Err("this key is another organization's".to_owned());
+    }
     let key = Key {
         v: VERSION,
         organization: line.organization,
@@ -398,6 +419,19 @@ fn key(line: KeyLine, plan: &Plan) -> Result<(String, Key), String> {
         expires_at: line.expires_at,
     };
     Ok((sha256, key))
+}
+
+fn hash(line: &KeyLine) -> Result<String, String> {
+    match (&line.key, &line.sha256) {
+        (Some(key), None) if key.len() >= 16 => Ok(sha256_hex(key.as_bytes())),
+        (Some(_), None) => Err("key must have 16 characters or more".to_owned()),
+        (None, Some(hash))
+            if hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) =>
+        {
+            Ok(hash.to_ascii_lowercase())
+        }
+        _ => Err("either key or sha256 (64 hex digits) is required".to_owned()),
+    }
 }
 
 fn no_organization(id: &str) -> String {

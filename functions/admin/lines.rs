@@ -4,6 +4,9 @@ use calls::config::{ActiveHours, Agent, Key, Number, Organization, Permission, S
 use calls::time::Time;
 use serde::{Deserialize, Serialize};
 
+/// Things with the number of the line they stand in, from 1.
+pub(super) type Numbered<T> = Vec<(usize, T)>;
+
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Line {

@@ -116,6 +116,8 @@ impl Call {
 
     /// When Twilio first reported one of `statuses`, by callback or poll; by Twilio's own clock where it gave one.
     fn told(&self, statuses: &[Status]) -> Option<Time> {
+        // Its clock shows whole seconds: nothing rings before it was dialled.
+        let dialled = self.at("dialled").unwrap_or_default();
         self.provider()
             .filter(|(status, _)| statuses.contains(status))
             .map(|(_, event)| match event {
@@ -125,6 +127,7 @@ impl Call {
                 event => event.at(),
             })
             .min()
+            .map(|at| at.max(dialled))
     }
 
     fn provider(&self) -> impl Iterator<Item = (Status, &Event)> {

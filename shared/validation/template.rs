@@ -17,7 +17,7 @@ pub enum WhenMissing {
 }
 
 /// Fills in `template`, asking `value_of` for each path. Text in braces that is no path
-/// (letters, digits, `_`, `-`, `.`) stays as it is.
+/// (letters, digits, `_`, `-`, `.`; 128 at most) stays as it is.
 pub fn render(
     template: &str,
     value_of: impl Fn(&str) -> Option<String>,
@@ -61,8 +61,11 @@ pub fn render(
     rendered
 }
 
+/// The longest path, in bytes.
+const LONGEST: usize = 128;
+
 fn is_path(text: &str) -> bool {
-    !text.is_empty()
+    text.len() <= LONGEST
         && text.split('.').all(|part| {
             !part.is_empty()
                 && part
