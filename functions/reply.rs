@@ -67,7 +67,12 @@ pub(crate) fn problem(
         "application/json"
     };
     let mut reply = with_type(status, content_type, body.to_string());
-    set(&mut reply, "x-error-code", problem.code());
+    // Where another organization's agent is not found, nothing says that it exists.
+    let code = match problem {
+        Problem::ForeignAgent(id) if status == 404 => Problem::NoAgent(id.clone()).code(),
+        problem => problem.code(),
+    };
+    set(&mut reply, "x-error-code", code);
     if let Some(seconds) = problem.retry_after_s() {
         set(&mut reply, "retry-after", &seconds.to_string());
     }

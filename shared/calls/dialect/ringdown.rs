@@ -49,6 +49,9 @@ impl Dialect for Ringdown {
     }
 
     fn show_problem(&self, problem: &Problem) -> (u16, Value) {
+        if let Problem::ForeignAgent(id) = problem {
+            return self.show_problem(&Problem::NoAgent(id.clone()));
+        }
         let status = match problem {
             Problem::Malformed(_) | Problem::NotConfigured => 400,
             Problem::Invalid(_) | Problem::InvalidNumber(..) | Problem::VariablesMissing(_) => 422,
