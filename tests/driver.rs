@@ -1,6 +1,6 @@
 //! Puts contract cases to a host: in-process, or over HTTP to one that runs.
 
-use crate::case::{Case, Caught, Step, fill, matches, text_matches};
+use crate::case::{self, Case, Caught, Step, fill, matches, text_matches};
 use crate::finish;
 use crate::memory::Memory;
 use functions::Answer;
@@ -32,6 +32,25 @@ pub fn run(driver: &impl Driver, case: &Case) -> Result<(), String> {
     });
     driver.calm();
     outcome
+}
+
+/// Runs every contract case against one host; panics with all that differs.
+pub fn every_case(driver: &impl Driver) {
+    let cases = case::all();
+    let differs = |case: &Case| {
+        run(driver, case)
+            .err()
+            .map(|why| format!("{}\n    {why}", case.name))
+    };
+    let failed: Vec<String> = cases.iter().filter_map(differs).collect();
+    assert!(
+        failed.is_empty(),
+        "{} of {} cases failed:\n{}",
+        failed.len(),
+        cases.len(),
+        failed.join("\n")
+    );
+    println!("{} cases", cases.len());
 }
 
 fn take(driver: &impl Driver, step: &Step, caught: &mut Caught) -> Result<(), String> {
