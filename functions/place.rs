@@ -198,9 +198,7 @@ async fn dial(
                 settle::log(host, "warn", "a call's SID was not noted", &id, &cause);
             }
             let audio = voice::start(host, id, &record).await;
-            let mut events = vec![Event::Dialled { at, sid }];
-            events.push(audio);
-            Ok(ledger::add(host, id, &events).await?)
+            Ok(keep(host, id, record, [Event::Dialled { at, sid }, audio]).await)
         }
         Dialled::Refused { status, code } => {
             let refused = Event::DialRefused { at, status, code };
@@ -226,12 +224,40 @@ async fn dial(
         Dialled::Unclear(cause) => {
             settle::log(host, "warn", "the dial's outcome is unknown", &id, &cause);
             let audio = voice::start(host, id, &record).await;
-            let standing =
-                ledger::add(host, id, &[Event::DialUnknown { at, cause }, audio]).await?;
-            settle::look_again(host, id, &standing).await?;
+            let standing = keep(host, id, record, [Event::DialUnknown { at, cause }, audio]).await;
+            if let Err(Fault(cause)) = settle::look_again(host, id, &standing).await {
+                settle::log(
+                    host,
+                    "error",
+                    "an early look was not asked for",
+                    &id,
+                    &cause,
+                );
+            }
             match dialect.names_sid() {
                 true => settle::wait_for_sid(host, id).await,
                 false => Ok(standing),
+            }
+        }
+    }
+}
+
+/// Stores what the dial came to. The phone may ring by now, so a store that fails is no reason to tell the caller that
+/// the call failed, who would place it again: callbacks and the deadline armed with the record bring the facts back.
+async fn keep(host: &impl Platform, id: CallId, record: Record, events: [Event; 2]) -> Standing {
+    match ledger::add(host, id, &events).await {
+        Ok(standing) => standing,
+        Err(Fault(cause)) => {
+            settle::log(
+                host,
+                "error",
+                "what the dial came to was not stored",
+                &id,
+                &cause,
+            );
+            Standing {
+                record,
+                call: Call::fold(events),
             }
         }
     }
