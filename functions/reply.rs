@@ -57,14 +57,12 @@ pub(crate) fn problem(
         host.log(&line.to_string());
     }
     let (status, mut body) = dialect.show_problem(problem);
-    let own = dialect.word() == "ringdown";
-    if own {
-        body["request_id"] = json!(request_id);
-    }
-    let content_type = if own {
-        "application/problem+json"
-    } else {
-        "application/json"
+    let content_type = match dialect.problem_details() {
+        true => {
+            body["request_id"] = json!(request_id);
+            "application/problem+json"
+        }
+        false => "application/json",
     };
     let mut reply = with_type(status, content_type, body.to_string());
     // Where another organization's agent is not found, nothing says that it exists.

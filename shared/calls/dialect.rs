@@ -24,6 +24,10 @@ pub trait Dialect: Sync {
     fn show_placed(&self, record: &Record, call: &Call) -> (u16, Value);
     /// Status and body of a problem.
     fn show_problem(&self, problem: &Problem) -> (u16, Value);
+    /// Whether problems are RFC 9457 problem details, which carry the request's id.
+    fn problem_details(&self) -> bool {
+        false
+    }
     /// What the agent is told of the call beside the program's variables, under names no program can set.
     fn own_variables(&self, _to: &str, _from: &str) -> Map<String, Value> {
         Map::new()

@@ -48,6 +48,10 @@ impl Dialect for Ringdown {
         (201, self.show_call(record, call, record.created_at))
     }
 
+    fn problem_details(&self) -> bool {
+        true
+    }
+
     fn show_problem(&self, problem: &Problem) -> (u16, Value) {
         if let Problem::ForeignAgent(id) = problem {
             return self.show_problem(&Problem::NoAgent(id.clone()));
