@@ -63,6 +63,11 @@ pub(crate) async fn pass(
         },
         on_machine: script.on_machine,
         fingerprint: None,
+        contact: None,
+        callback_url: wanted.callback_url,
+        external_id: wanted.external_id,
+        metadata: wanted.metadata,
+        listed: 0,
     })
 }
 

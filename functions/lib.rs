@@ -2,7 +2,9 @@
 
 mod access;
 mod admin;
+mod aftermath;
 mod body;
+mod documents;
 mod gates;
 mod idempotency;
 mod initiate;
@@ -28,7 +30,7 @@ use calls::dialect::voicing::Voicing;
 use calls::id::CallId;
 use calls::problem::Problem;
 use http::{Method, Request};
-pub use platform::{Due, Facts, Fault, Lease, Opened, Platform, SendError};
+pub use platform::{Due, Entries, Facts, Fault, Lease, Opened, Owner, Platform, SendError};
 use reply::Reply;
 pub use settle::{audio_lost, wake};
 

@@ -43,6 +43,22 @@ pub struct Lease {
     pub until: Time,
 }
 
+/// Whose documents and series these are.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Owner {
+    Organization(String),
+    Call(CallId),
+}
+
+/// A piece of a series, newest first.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Entries {
+    /// The number of the newest entry of the whole series; 0 if it is empty.
+    pub last: u64,
+    /// Numbers and texts. A number may be missing: its request ended before it stored anything.
+    pub found: Vec<(u64, String)>,
+}
+
 /// Calls to wake, and how far the index was read to find them (the host's own mark).
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Due {
@@ -99,6 +115,31 @@ pub trait Platform {
     async fn due(&self, most: usize) -> Result<Due, Fault>;
     /// Tells that every call of `due` was woken or asked for another wake-up.
     async fn swept(&self, due: &Due) -> Result<(), Fault>;
+
+    // Documents and series: seen by every reader once they are written.
+
+    /// The document of this name; names are up to 200 characters.
+    async fn document(&self, owner: &Owner, name: &str) -> Result<Option<String>, Fault>;
+    /// Makes the document `to` (`None`: deletes it) if it is `was` (`None`: if there is none); false if it is not.
+    /// After a fault it may have been done.
+    async fn swap(
+        &self,
+        owner: &Owner,
+        name: &str,
+        was: Option<&str>,
+        to: Option<&str>,
+    ) -> Result<bool, Fault>;
+    /// Adds an entry at the end of a series and returns its number, counted from 1. Of two appended at once, each gets
+    /// a number of its own. After a fault the entry may be there, also twice.
+    async fn append(&self, owner: &Owner, series: &str, text: &str) -> Result<u64, Fault>;
+    /// The newest entries with numbers up to `upto` (`None`: of all), at most `most` numbers' worth, newest first.
+    async fn entries(
+        &self,
+        owner: &Owner,
+        series: &str,
+        upto: Option<u64>,
+        most: usize,
+    ) -> Result<Entries, Fault>;
 
     // Seats.
 

@@ -2,7 +2,7 @@
 
 use crate::ledger::{self, Standing};
 use crate::reply::{self, Reply};
-use crate::{Fault, Platform, SendError, store, voice};
+use crate::{Fault, Platform, SendError, aftermath, store, voice};
 use calls::call::Verdict;
 use calls::event::Event;
 use calls::id::CallId;
@@ -77,8 +77,8 @@ pub(crate) async fn refuse(
     }
 }
 
-/// Writes the verdict, then frees what the call holds. Doing it again changes nothing, and a wake-up does it again
-/// if this is cut short.
+/// Writes the verdict, then frees what the call holds. Doing it again changes nothing. The wake-up asked for first
+/// brings about what else follows an end, also where this is cut short.
 async fn end(
     host: &impl Platform,
     id: CallId,
@@ -91,26 +91,12 @@ async fn end(
         reason: verdict.reason,
         by: verdict.by,
     };
+    host.wake_at(id, host.now()).await?;
     let standing = ledger::add(host, id, &[ended]).await?;
     if let (Some(sid), false) = (standing.call.sid(), standing.call.has("dialled")) {
         store::name_call(host, sid, id).await?;
     }
-    release(host, id, record, &standing).await
-}
-
-async fn release(
-    host: &impl Platform,
-    id: CallId,
-    record: &Record,
-    standing: &Standing,
-) -> Result<(), Fault> {
-    host.free_seat(&record.organization, id).await?;
-    // A container may run although the event that says so was never stored.
-    let never_placed = standing.call.has("no-seat") || standing.call.has("dial-refused");
-    if !never_placed {
-        host.stop_audio(id).await?;
-    }
-    Ok(())
+    aftermath::release(host, id, record, &standing).await
 }
 
 /// Does what is due for one call and says when to be called again; `None` when the call is over.
@@ -122,8 +108,7 @@ pub async fn wake(host: &impl Platform, id: CallId) -> Result<Option<Time>, Faul
         return Ok(None);
     };
     let Some(deadline) = standing.call.deadline(&standing.record) else {
-        release(host, id, &standing.record, &standing).await?;
-        return Ok(None);
+        return aftermath::go_on(host, id, standing).await;
     };
     let now = host.now();
     if standing.call.verdict(now).is_none() && now < deadline {
@@ -136,7 +121,7 @@ pub async fn wake(host: &impl Platform, id: CallId) -> Result<Option<Time>, Faul
     match standing.call.verdict(host.now()) {
         Some(verdict) => {
             end(host, id, &standing.record, verdict).await?;
-            Ok(None)
+            Ok(Some(host.now()))
         }
         None => {
             let later = host.now().plus_s(LOOK_AGAIN_S);

@@ -5,11 +5,11 @@ use calls::secret::Secret;
 use calls::settings::{EncryptionKey, Launcher, Settings};
 use calls::time::Time;
 use calls::voice::StartOrder;
-use functions::{Due, Facts, Fault, Lease, Opened, Platform, SendError};
+use functions::{Due, Entries, Facts, Fault, Lease, Opened, Owner, Platform, SendError};
 use http::{Request, Response};
 use serde_json::json;
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// How often each kind of operation was asked for: what a call costs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -17,6 +17,7 @@ pub struct Operations {
     pub config_reads: usize,
     pub config_writes: usize,
     pub call_requests: usize,
+    pub document_requests: usize,
     pub seat_requests: usize,
     pub audio_requests: usize,
     pub wakes_asked: usize,
@@ -30,11 +31,14 @@ pub struct Memory {
     pub config: RefCell<BTreeMap<String, String>>,
     pub calls: RefCell<BTreeMap<CallId, Facts>>,
     pub wakes: RefCell<BTreeMap<CallId, Time>>,
+    pub documents: RefCell<BTreeMap<(Owner, String), String>>,
+    pub series: RefCell<BTreeMap<(Owner, String), Vec<String>>>,
     pub seats: RefCell<BTreeMap<String, BTreeMap<CallId, Time>>>,
     pub started: RefCell<Vec<StartOrder>>,
     pub running: RefCell<BTreeSet<CallId>>,
     pub logged: RefCell<Vec<String>>,
     pub twilio: Twilio,
+    pub outside: Outside,
     pub operations: RefCell<Operations>,
     /// The next so many operations on calls and seats fail …
     pub failing: Cell<usize>,
@@ -98,11 +102,14 @@ impl Memory {
             config: RefCell::default(),
             calls: RefCell::default(),
             wakes: RefCell::default(),
+            documents: RefCell::default(),
+            series: RefCell::default(),
             seats: RefCell::default(),
             started: RefCell::default(),
             running: RefCell::default(),
             logged: RefCell::default(),
             twilio: Twilio::default(),
+            outside: Outside::default(),
             operations: RefCell::default(),
             failing: Cell::new(0),
             working: Cell::new(0),
@@ -307,6 +314,63 @@ impl Platform for Memory {
         Ok(())
     }
 
+    async fn document(&self, owner: &Owner, name: &str) -> Result<Option<String>, Fault> {
+        self.count(|operations| operations.document_requests += 1);
+        let key = (owner.clone(), name.to_owned());
+        Ok(self.documents.borrow().get(&key).cloned())
+    }
+
+    async fn swap(
+        &self,
+        owner: &Owner,
+        name: &str,
+        was: Option<&str>,
+        to: Option<&str>,
+    ) -> Result<bool, Fault> {
+        self.count(|operations| operations.document_requests += 1);
+        self.may_fail()?;
+        let key = (owner.clone(), name.to_owned());
+        let mut documents = self.documents.borrow_mut();
+        if documents.get(&key).map(String::as_str) != was {
+            return Ok(false);
+        }
+        match to {
+            Some(to) => documents.insert(key, to.to_owned()),
+            None => documents.remove(&key),
+        };
+        Ok(true)
+    }
+
+    async fn append(&self, owner: &Owner, series: &str, text: &str) -> Result<u64, Fault> {
+        self.count(|operations| operations.document_requests += 1);
+        self.may_fail()?;
+        let mut all = self.series.borrow_mut();
+        let entries = all.entry((owner.clone(), series.to_owned())).or_default();
+        entries.push(text.to_owned());
+        Ok(entries.len() as u64)
+    }
+
+    async fn entries(
+        &self,
+        owner: &Owner,
+        series: &str,
+        upto: Option<u64>,
+        most: usize,
+    ) -> Result<Entries, Fault> {
+        self.count(|operations| operations.document_requests += 1);
+        let all = self.series.borrow();
+        let Some(entries) = all.get(&(owner.clone(), series.to_owned())) else {
+            return Ok(Entries::default());
+        };
+        let last = entries.len() as u64;
+        let found = (1..=upto.map_or(last, |upto| upto.min(last)))
+            .rev()
+            .take(most)
+            .map(|number| (number, entries[number as usize - 1].clone()))
+            .collect();
+        Ok(Entries { last, found })
+    }
+
     async fn take_seat(&self, organization: &str, lease: Lease, seats: u32) -> Result<bool, Fault> {
         self.count(|operations| operations.seat_requests += 1);
         self.may_fail()?;
@@ -345,7 +409,10 @@ impl Platform for Memory {
         _timeout_ms: u64,
     ) -> Result<Response<Vec<u8>>, SendError> {
         self.count(|operations| operations.sent += 1);
-        self.twilio.answer(&request, self.now.get())
+        match request.uri().path().starts_with("/2010-04-01/") {
+            true => self.twilio.answer(&request, self.now.get()),
+            false => self.outside.answer(request),
+        }
     }
 
     async fn start_audio(&self, call: CallId, order: &StartOrder) -> Result<(), Fault> {
@@ -363,6 +430,33 @@ impl Platform for Memory {
         self.count(|operations| operations.audio_requests += 1);
         self.running.borrow_mut().remove(&call);
         Ok(())
+    }
+}
+
+/// Every server that is not Twilio: customers' endpoints, CRMs, a model.
+#[derive(Default)]
+pub struct Outside {
+    /// What was sent to them, in order.
+    pub seen: RefCell<Vec<Request<Vec<u8>>>>,
+    /// What the server at a URL answers, one after the other; 200 and nothing once there is no more.
+    pub answers: RefCell<BTreeMap<String, VecDeque<Answered>>>,
+}
+
+type Answered = Result<Response<Vec<u8>>, SendError>;
+
+impl Outside {
+    /// Has the server at `url` answer this after what it was told before.
+    pub fn will_answer(&self, url: &str, answer: Answered) {
+        let mut answers = self.answers.borrow_mut();
+        answers.entry(url.to_owned()).or_default().push_back(answer);
+    }
+
+    fn answer(&self, request: Request<Vec<u8>>) -> Answered {
+        let url = request.uri().to_string();
+        self.seen.borrow_mut().push(request);
+        let mut answers = self.answers.borrow_mut();
+        let next = answers.get_mut(&url).and_then(VecDeque::pop_front);
+        next.unwrap_or_else(|| Ok(Response::new(Vec::new())))
     }
 }
 

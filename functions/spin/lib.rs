@@ -4,6 +4,7 @@
 //! nothing here panics, waits without a bound, or keeps one request's state where another sees it.
 
 mod call;
+mod documents;
 mod due;
 mod exchange;
 #[cfg(test)]

@@ -1,12 +1,12 @@
 //! `impl Platform` for Spin.
 
 use crate::store::{KeyValue, Store};
-use crate::{call, due, exchange, seats, settings};
+use crate::{call, documents, due, exchange, seats, settings};
 use calls::id::CallId;
 use calls::settings::Settings;
 use calls::time::Time;
 use calls::voice::StartOrder;
-use functions::{Due, Facts, Fault, Lease, Opened, Platform, SendError, launcher};
+use functions::{Due, Entries, Facts, Fault, Lease, Opened, Owner, Platform, SendError, launcher};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -110,6 +110,34 @@ impl Platform for Spin {
             Some(sweep) if sweep.mark == due.mark => due::swept(&self.store, sweep).await,
             _ => Ok(()),
         }
+    }
+
+    async fn document(&self, owner: &Owner, name: &str) -> Result<Option<String>, Fault> {
+        documents::read(&self.store, owner, name).await
+    }
+
+    async fn swap(
+        &self,
+        owner: &Owner,
+        name: &str,
+        was: Option<&str>,
+        to: Option<&str>,
+    ) -> Result<bool, Fault> {
+        documents::swap(&self.store, owner, name, was, to).await
+    }
+
+    async fn append(&self, owner: &Owner, series: &str, text: &str) -> Result<u64, Fault> {
+        documents::append(&self.store, owner, series, text).await
+    }
+
+    async fn entries(
+        &self,
+        owner: &Owner,
+        series: &str,
+        upto: Option<u64>,
+        most: usize,
+    ) -> Result<Entries, Fault> {
+        documents::entries(&self.store, owner, series, upto, most).await
     }
 
     async fn take_seat(&self, organization: &str, lease: Lease, seats: u32) -> Result<bool, Fault> {

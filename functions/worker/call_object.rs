@@ -1,6 +1,7 @@
 //! The Durable Object of one call, named by the call's id: its facts, its alarm, its voice container.
 
 use crate::audio::Container;
+use crate::documents::Documents;
 use crate::exchange;
 use crate::facts::Store;
 use crate::platform::Workers;
@@ -28,6 +29,7 @@ pub(crate) struct Call {
     pub(crate) state: State,
     pub(crate) env: Env,
     pub(crate) facts: Store,
+    pub(crate) documents: Documents,
     pub(crate) container: Container,
     /// While the call is being woken: the earliest wake-up asked for meanwhile.
     asked: Cell<Option<Time>>,
@@ -40,6 +42,7 @@ impl DurableObject for CallObject {
     fn new(state: State, env: Env) -> CallObject {
         CallObject(Rc::new(Call {
             facts: Store::new(&state),
+            documents: Documents::new(&state),
             container: Container::default(),
             state,
             env,
@@ -79,6 +82,10 @@ async fn answer(call: &Rc<Call>, request: &mut Request) -> Result<Response, Faul
         ("POST", "events", _) => {
             let events = request.text().await.map_err(exchange::fault)?;
             show(call.add_events(&events)?)
+        }
+        ("POST", "documents", _) => {
+            let ask = request.text().await.map_err(exchange::fault)?;
+            call.documents.answer(&ask)
         }
         ("PUT", "record", Some(wake_at)) => {
             let record = request.text().await.map_err(exchange::fault)?;

@@ -3,11 +3,12 @@
 mod audio;
 mod call_object;
 mod config;
+mod documents;
 mod exchange;
 mod facts;
 mod objects;
+mod organization_object;
 mod platform;
-mod seats_object;
 
 use functions::Answer;
 use platform::Workers;

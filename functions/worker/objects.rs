@@ -1,9 +1,10 @@
-//! Requests to the Durable Objects: `CALLS`, one for each call, and `SEATS`, one for each organization.
+//! Requests to the Durable Objects: `CALLS`, one for each call, and `ORGANIZATIONS`, one for each organization.
 
+use crate::documents::{Ask, Told};
 use crate::exchange::{self, fault};
 use calls::id::CallId;
 use calls::time::Time;
-use functions::Fault;
+use functions::{Fault, Owner};
 use worker::js_sys::futures::JsFuture;
 use worker::wasm_bindgen::{JsCast, JsValue};
 use worker::{Env, Headers, Response, Stub, web_sys, worker_sys};
@@ -38,7 +39,20 @@ pub(crate) async fn ask_seats(
     (method, what): (&str, &str),
 ) -> Result<(u16, String), Fault> {
     let url = format!("http://seats/{what}");
-    ask_twice(env, ("SEATS", organization), (method, &url), "").await
+    ask_twice(env, ("ORGANIZATIONS", organization), (method, &url), "").await
+}
+
+/// Asks the object of an organization or a call about its documents. A series' entry may be added twice.
+pub(crate) async fn ask_documents(env: &Env, owner: &Owner, ask: &Ask) -> Result<Told, Fault> {
+    let ask = serde_json::to_string(ask).map_err(fault)?;
+    let (_, told) = match owner {
+        Owner::Call(call) => ask_call(env, *call, ("POST", "documents"), &ask).await?,
+        Owner::Organization(id) => {
+            let line = ("POST", "http://organization/documents");
+            ask_twice(env, ("ORGANIZATIONS", id), line, &ask).await?
+        }
+    };
+    serde_json::from_str(&told).map_err(fault)
 }
 
 /// Has the call's object answer a media socket's upgrade.

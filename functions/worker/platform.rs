@@ -2,13 +2,14 @@
 
 use crate::call_object::Call;
 use crate::config;
+use crate::documents::{Ask, Told};
 use crate::exchange::{self, fault};
-use crate::objects::{self, ask_call, ask_seats};
+use crate::objects::{self, ask_call, ask_documents, ask_seats};
 use calls::id::CallId;
 use calls::settings::Settings;
 use calls::time::Time;
 use calls::voice::StartOrder;
-use functions::{Due, Facts, Fault, Lease, Opened, Platform, SendError, launcher};
+use functions::{Due, Entries, Facts, Fault, Lease, Opened, Owner, Platform, SendError, launcher};
 use std::cell::OnceCell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -49,6 +50,17 @@ impl Workers {
     /// Has the call's object answer a media socket's upgrade.
     pub(crate) async fn media(&self, call: CallId) -> Result<Response, Fault> {
         objects::media(&self.env, call).await
+    }
+
+    /// Asks the owner's object; a call's own handlers reach it without a request.
+    async fn tell(&self, owner: &Owner, ask: Ask) -> Result<Told, Fault> {
+        match owner {
+            Owner::Call(call) => match self.own(*call) {
+                Some(own) => own.documents.tell(ask),
+                None => ask_documents(&self.env, owner, &ask).await,
+            },
+            Owner::Organization(_) => ask_documents(&self.env, owner, &ask).await,
+        }
     }
 
     fn own(&self, call: CallId) -> Option<&Rc<Call>> {
@@ -143,6 +155,60 @@ impl Platform for Workers {
         Ok(())
     }
 
+    async fn document(&self, owner: &Owner, name: &str) -> Result<Option<String>, Fault> {
+        let name = name.to_owned();
+        match self.tell(owner, Ask::Read { name }).await? {
+            Told::Document(text) => Ok(text),
+            _ => Err(odd()),
+        }
+    }
+
+    async fn swap(
+        &self,
+        owner: &Owner,
+        name: &str,
+        was: Option<&str>,
+        to: Option<&str>,
+    ) -> Result<bool, Fault> {
+        let ask = Ask::Swap {
+            name: name.to_owned(),
+            was: was.map(str::to_owned),
+            to: to.map(str::to_owned),
+        };
+        match self.tell(owner, ask).await? {
+            Told::Swapped(done) => Ok(done),
+            _ => Err(odd()),
+        }
+    }
+
+    async fn append(&self, owner: &Owner, series: &str, text: &str) -> Result<u64, Fault> {
+        let ask = Ask::Append {
+            series: series.to_owned(),
+            text: text.to_owned(),
+        };
+        match self.tell(owner, ask).await? {
+            Told::Appended(number) => Ok(number),
+            _ => Err(odd()),
+        }
+    }
+
+    async fn entries(
+        &self,
+        owner: &Owner,
+        series: &str,
+        upto: Option<u64>,
+        most: usize,
+    ) -> Result<Entries, Fault> {
+        let series = series.to_owned();
+        match self
+            .tell(owner, Ask::Entries { series, upto, most })
+            .await?
+        {
+            Told::Entries(last, found) => Ok(Entries { last, found }),
+            _ => Err(odd()),
+        }
+    }
+
     async fn take_seat(&self, organization: &str, lease: Lease, seats: u32) -> Result<bool, Fault> {
         let what = format!("{}/{}/{seats}", lease.call, lease.until.0);
         let (status, _) = ask_seats(&self.env, organization, ("PUT", &what)).await?;
@@ -235,6 +301,10 @@ fn settings(env: &Env) -> Result<Rc<Settings>, Fault> {
     let parsed = Settings::parse(look_up).map_err(|wrong| Fault(wrong.join("; ")))?;
     let settings = Rc::new(parsed);
     SETTINGS.with(|kept| Ok(kept.get_or_init(|| settings).clone()))
+}
+
+fn odd() -> Fault {
+    Fault("the object answered something else".to_owned())
 }
 
 fn found((status, text): (u16, String)) -> Result<Option<Facts>, Fault> {

@@ -64,6 +64,38 @@ pub struct PlaceCall {
     /// In place of the agent's own.
     pub greeting: Option<String>,
     pub agenda: Option<String>,
+    /// The name of the person called.
+    pub contact_name: Option<String>,
+    /// Where the call's end is reported, beside the organization's webhooks.
+    pub callback_url: Option<String>,
+    /// The program's own name for the call.
+    pub external_id: Option<String>,
+    /// Given back with the call, never read.
+    pub metadata: Map<String, Value>,
+    /// Check everything and place nothing.
+    pub dry_run: bool,
+}
+
+impl PlaceCall {
+    /// A call of `agent` to the number `to`, which stood in the field `to_field`, with nothing else said.
+    pub fn new(agent: AgentName, to: String, to_field: &'static str) -> PlaceCall {
+        PlaceCall {
+            agent,
+            draft: false,
+            to,
+            to_field,
+            from: None,
+            telephony: None,
+            variables: Variables::default(),
+            greeting: None,
+            agenda: None,
+            contact_name: None,
+            callback_url: None,
+            external_id: None,
+            metadata: Map::new(),
+            dry_run: false,
+        }
+    }
 }
 
 /// The number to call from.

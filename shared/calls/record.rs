@@ -34,6 +34,29 @@ pub struct Record {
     /// Of the request, if it carried an idempotency key.
     #[serde(default)]
     pub fingerprint: Option<String>,
+    /// The person called, in the organization's contacts.
+    #[serde(default)]
+    pub contact: Option<Contact>,
+    /// Where the call's end is reported, beside the organization's webhooks.
+    #[serde(default)]
+    pub callback_url: Option<String>,
+    /// The program's own name for the call.
+    #[serde(default)]
+    pub external_id: Option<String>,
+    /// Given back with the call, never read.
+    #[serde(default)]
+    pub metadata: Map<String, Value>,
+    /// The call's number in the organization's list.
+    #[serde(default)]
+    pub listed: u64,
+}
+
+/// A person in an organization's contacts: one for each number.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Contact {
+    /// A UUID.
+    pub id: String,
+    pub name: Option<String>,
 }
 
 /// The agent's texts as rendered for this call.

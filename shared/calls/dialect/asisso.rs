@@ -47,15 +47,10 @@ impl Dialect for Asisso {
             .filter(|(name, _)| !RESERVED.contains(&name.as_str()))
             .collect();
         Ok(PlaceCall {
-            agent: AgentName::Trigger(path.to_owned()),
             draft: self.draft,
-            to,
-            to_field: "phone_number",
-            from: None,
             telephony,
             variables: Variables(variables),
-            greeting: None,
-            agenda: None,
+            ..PlaceCall::new(AgentName::Trigger(path.to_owned()), to, "phone_number")
         })
     }
 

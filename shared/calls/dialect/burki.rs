@@ -28,15 +28,11 @@ impl Dialect for Burki {
         let variables = fields.object("variables").cloned().unwrap_or_default();
         fields.done().map_err(Problem::Invalid)?;
         Ok(PlaceCall {
-            agent: AgentName::Integer(agent),
-            draft: false,
-            to,
-            to_field: "to_phone_number",
             from: from.map(Caller::Number),
-            telephony: None,
             variables: Variables(variables),
             greeting,
             agenda,
+            ..PlaceCall::new(AgentName::Integer(agent), to, "to_phone_number")
         })
     }
 

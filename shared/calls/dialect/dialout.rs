@@ -35,15 +35,9 @@ impl Dialect for Dialout {
         let stringified =
             |(name, value): (String, Value)| (name, json!(show(&value).unwrap_or_default()));
         Ok(PlaceCall {
-            agent: AgentName::Bot(agent),
-            draft: false,
-            to,
-            to_field: "to_number",
             from: from.map(Caller::Number),
-            telephony: None,
             variables: Variables(given.into_iter().map(stringified).collect()),
-            greeting: None,
-            agenda: None,
+            ..PlaceCall::new(AgentName::Bot(agent), to, "to_number")
         })
     }
 

@@ -32,15 +32,13 @@ impl Dialect for Ringdown {
         }
         fields.done().map_err(Problem::Invalid)?;
         Ok(PlaceCall {
-            agent: AgentName::Id(agent),
             draft: mode == "draft",
-            to,
-            to_field: "to",
             from: from.map(Caller::Number),
             telephony,
             variables: Variables(variables),
             greeting,
             agenda,
+            ..PlaceCall::new(AgentName::Id(agent), to, "to")
         })
     }
 

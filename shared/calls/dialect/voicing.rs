@@ -34,15 +34,8 @@ impl Dialect for Voicing {
             )]));
         }
         Ok(PlaceCall {
-            agent: AgentName::Assistant(agent),
-            draft: false,
-            to,
-            to_field: "phone_number",
-            from: None,
-            telephony: None,
             variables: Variables(variables),
-            greeting: None,
-            agenda: None,
+            ..PlaceCall::new(AgentName::Assistant(agent), to, "phone_number")
         })
     }
 

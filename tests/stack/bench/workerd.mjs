@@ -20,7 +20,7 @@ const miniflare = new Miniflare({
   compatibilityDate: "2026-02-15",
   bindings: JSON.parse(variables),
   kvNamespaces: ["CONFIG"],
-  durableObjects: gateway ? { CALLS: sqlite("CallObject"), SEATS: sqlite("SeatsObject") } : {},
+  durableObjects: gateway ? { CALLS: sqlite("CallObject"), ORGANIZATIONS: sqlite("OrganizationObject") } : {},
 });
 await miniflare.ready;
 const kv = await miniflare.getKVNamespace("CONFIG");

@@ -1,6 +1,7 @@
-//! The Durable Object of one organization's seats: which calls hold one, and until when.
+//! The Durable Object of one organization: which calls hold its seats, and until when; its documents and series.
 
 use crate::call_object::now;
+use crate::documents::Documents;
 use crate::exchange::fault;
 use functions::Fault;
 use std::cell::RefCell;
@@ -13,22 +14,28 @@ use worker::{
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS lease (call TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID";
 
 #[durable_object(fetch)]
-pub struct SeatsObject {
+pub struct OrganizationObject {
     sql: SqlStorage,
+    documents: Documents,
     /// The table's rows, once read: calls and when their leases end. All changes come through here.
     leases: RefCell<Option<BTreeMap<String, i64>>>,
 }
 
-impl DurableObject for SeatsObject {
-    fn new(state: State, _env: Env) -> SeatsObject {
-        SeatsObject {
+impl DurableObject for OrganizationObject {
+    fn new(state: State, _env: Env) -> OrganizationObject {
+        OrganizationObject {
+            documents: Documents::new(&state),
             sql: state.storage().sql(),
             leases: RefCell::new(None),
         }
     }
 
-    async fn fetch(&self, request: Request) -> worker::Result<Response> {
-        match self.answer(&request) {
+    async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
+        let answer = match request.path().as_str() {
+            "/documents" => self.documents.answer(&request.text().await?),
+            _ => self.answer(&request),
+        };
+        match answer {
             Ok(response) => Ok(response),
             Err(fault) => {
                 // What is in memory may be ahead of the table.
@@ -39,7 +46,7 @@ impl DurableObject for SeatsObject {
     }
 }
 
-impl SeatsObject {
+impl OrganizationObject {
     /// `PUT /{call}/{until}/{seats}` takes (201 or 409), `DELETE /{call}` frees, `GET /` counts.
     fn answer(&self, request: &Request) -> Result<Response, Fault> {
         let mut leases = self.leases.borrow_mut();

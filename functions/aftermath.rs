@@ -1,0 +1,33 @@
+//! What follows a call's end: what it held is freed. Each step can be cut short anywhere and is gone through again.
+
+use crate::ledger::Standing;
+use crate::{Fault, Platform};
+use calls::id::CallId;
+use calls::record::Record;
+use calls::time::Time;
+
+/// Goes through all that follows the end of a call, and says when to be called again; `None` when nothing is left.
+pub(crate) async fn go_on(
+    host: &impl Platform,
+    id: CallId,
+    standing: Standing,
+) -> Result<Option<Time>, Fault> {
+    release(host, id, &standing.record, &standing).await?;
+    Ok(None)
+}
+
+/// Frees the call's seat and stops its container.
+pub(crate) async fn release(
+    host: &impl Platform,
+    id: CallId,
+    record: &Record,
+    standing: &Standing,
+) -> Result<(), Fault> {
+    host.free_seat(&record.organization, id).await?;
+    // A container may run although the event that says so was never stored.
+    let never_placed = standing.call.has("no-seat") || standing.call.has("dial-refused");
+    if !never_placed {
+        host.stop_audio(id).await?;
+    }
+    Ok(())
+}
