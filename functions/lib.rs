@@ -10,6 +10,7 @@ mod idempotency;
 mod initiate;
 pub mod launcher;
 mod ledger;
+mod list;
 mod place;
 pub mod platform;
 mod reply;

@@ -3,7 +3,7 @@
 use crate::idempotency::{self, Found, Intent};
 use crate::ledger::{self, Standing};
 use crate::reply::{self, Reply};
-use crate::{Fault, Lease, Opened, Platform, SendError, gates, settle, store, voice};
+use crate::{Fault, Lease, Opened, Platform, SendError, gates, list, settle, store, voice};
 use calls::call::Call;
 use calls::config::{OnMachine, Organization};
 use calls::dialect::{Dialect, PlaceCall};
@@ -133,6 +133,7 @@ async fn open_once(
     let [high, low, ..] = host.random();
     record.id = id.to_string();
     record.run_name = format!("WR-{kind}-{:04}", u16::from_be_bytes([high, low]) % 10_000);
+    record.listed = list::enter(host, id, &record).await?;
     let text =
         serde_json::to_string(&record).map_err(|error| Problem::Broken(error.to_string()))?;
     let wake_at = Call::default()

@@ -16,6 +16,7 @@ pub mod config;
 pub mod dialect;
 pub mod event;
 pub mod id;
+pub mod list;
 pub mod media;
 pub mod problem;
 pub mod record;

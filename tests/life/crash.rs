@@ -71,7 +71,7 @@ fn the_store_fails_at_any_point() {
 /// The host dies after any number of steps of placing a call: what was stored by then must still come to its end.
 #[test]
 fn the_host_dies_while_placing() {
-    for survives in 0..6 {
+    for survives in 0..7 {
         let memory = Memory::demo();
         memory
             .twilio

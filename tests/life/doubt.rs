@@ -106,7 +106,7 @@ fn a_retry_after_an_unclear_dial() {
 #[test]
 fn a_retry_after_a_crash() {
     let memory = Memory::demo();
-    memory.fail_after(2);
+    memory.fail_after(3);
     let answer = memory.put_to(keyed("+15005550006", "k"));
     assert_eq!(answer.status(), 200);
     assert!(answer.headers().contains_key("x-call-id"));
