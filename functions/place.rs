@@ -194,7 +194,8 @@ async fn dial(
     };
     match dialled {
         Dialled::Accepted { sid } => {
-            if let Err(Fault(cause)) = store::name_call(host, &sid, id).await {
+            if let Err(Fault(cause)) = store::name_call(host, &record.organization, &sid, id).await
+            {
                 // The call rings: only looking it up by its SID suffers.
                 settle::log(host, "warn", "a call's SID was not noted", &id, &cause);
             }

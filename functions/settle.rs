@@ -94,7 +94,7 @@ async fn end(
     host.wake_at(id, host.now()).await?;
     let standing = ledger::add(host, id, &[ended]).await?;
     if let (Some(sid), false) = (standing.call.sid(), standing.call.has("dialled")) {
-        store::name_call(host, sid, id).await?;
+        store::name_call(host, &record.organization, sid, id).await?;
     }
     aftermath::release(host, id, record, &standing).await
 }
@@ -229,7 +229,7 @@ async fn search(host: &impl Platform, id: CallId, record: &Record) -> Found {
         let Event::Provider { sid, .. } = &event else {
             continue;
         };
-        match store::call_of_sid(host, sid).await {
+        match store::call_of_sid(host, &record.organization, sid).await {
             Ok(Some(other)) if other != id => {}
             Ok(_) => own.push(event),
             Err(_) => return Found::Unreachable,
@@ -245,7 +245,19 @@ async fn search(host: &impl Platform, id: CallId, record: &Record) -> Found {
         );
         return Found::Nothing;
     }
-    own.pop().map_or(Found::Nothing, Found::Stands)
+    let Some(event) = own.pop() else {
+        return Found::Nothing;
+    };
+    // Another call may look for the same one at this moment: the first to take it has it.
+    let taken = match &event {
+        Event::Provider { sid, .. } => store::name_call(host, &record.organization, sid, id).await,
+        _ => Ok(true),
+    };
+    match taken {
+        Ok(true) => Found::Stands(event),
+        Ok(false) => Found::Nothing,
+        Err(_) => Found::Unreachable,
+    }
 }
 
 /// Waits up to eight seconds for the SID of a call whose dial had no clear answer: its first callback brings it,

@@ -90,7 +90,9 @@ async fn find(host: &impl Platform, organization: &str, asked: &str) -> Result<S
     let key = host.settings().signing_key.expose().as_bytes();
     let id = match asked.parse::<u64>() {
         Ok(run) if run <= MAX_RUN => CallId::of_run(key, organization, run),
-        _ if is_sid(asked) => store::call_of_sid(host, asked).await?.ok_or_else(none)?,
+        _ if is_sid(asked) => store::call_of_sid(host, organization, asked)
+            .await?
+            .ok_or_else(none)?,
         _ => CallId::parse(asked).ok_or_else(none)?,
     };
     // An id that was not made here for this organization needs no look-up.

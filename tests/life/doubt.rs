@@ -156,6 +156,36 @@ fn an_unclear_dial_takes_no_other_calls_sid() {
     );
 }
 
+/// Two dials of one number were unclear and one call rings: only one of the two takes it for its own.
+#[test]
+fn two_unclear_dials_share_no_sid() {
+    let memory = Memory::demo();
+    for _ in 0..2 {
+        assert_eq!(memory.put_to(trigger("+15005550018")).status(), 200);
+    }
+    let (sid, _) = memory.twilio.placed.borrow_mut().remove(1);
+    let rings = memory.twilio.placed.borrow()[0].0.clone();
+    assert_ne!(sid, rings);
+    for _ in 0..120 {
+        memory.pass_s(1);
+        memory.wake_due();
+    }
+    let ids: Vec<_> = memory.calls.borrow().keys().copied().collect();
+    let sids: Vec<Value> = ids
+        .iter()
+        .map(|id| {
+            let request = Request::get(format!("/v1/calls/{id}"))
+                .header("x-api-key", KEY)
+                .body(Vec::new())
+                .unwrap();
+            let call: Value = serde_json::from_slice(memory.put_to(request).body()).unwrap();
+            call["provider_sid"].clone()
+        })
+        .collect();
+    let took = sids.iter().filter(|sid| **sid == rings.as_str()).count();
+    assert_eq!(took, 1, "{sids:?}");
+}
+
 fn burki(to: &str) -> Request<Vec<u8>> {
     Request::post("/calls/initiate")
         .header("authorization", format!("Bearer {KEY}"))
