@@ -5,6 +5,7 @@ mod admin;
 mod aftermath;
 mod body;
 mod documents;
+mod fire;
 mod gates;
 mod idempotency;
 mod initiate;

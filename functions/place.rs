@@ -1,9 +1,10 @@
-//! Placing a call: gates first, then persist, seat, dial, and the voice container last.
+//! Placing a call: gates first, then persist, then fire.
 
+use crate::fire::{self, Fired};
 use crate::idempotency::{self, Found, Intent};
 use crate::ledger::{self, Standing};
 use crate::reply::{self, Reply};
-use crate::{Fault, Lease, Opened, Platform, SendError, gates, list, settle, store, voice};
+use crate::{Opened, Platform, gates, list, settle};
 use calls::call::Call;
 use calls::config::{OnMachine, Organization};
 use calls::dialect::{Dialect, PlaceCall};
@@ -11,9 +12,7 @@ use calls::event::Event;
 use calls::id::CallId;
 use calls::problem::Problem;
 use calls::record::Record;
-use calls::secret::Secret;
 use calls::token::{Door, Token};
-use calls::twilio::dial::{self, Dialled};
 
 /// How often a colliding run number is drawn again: twice the same 12 random bits in one millisecond is rare, thrice absurd.
 const DRAWS: usize = 4;
@@ -50,8 +49,20 @@ pub(crate) async fn place(
             }
         },
     };
-    take_seat(host, organization, id, &record).await?;
-    let standing = dial(host, dialect, id, record, &auth).await?;
+    if !fire::take_seat(host, organization, id, &record).await? {
+        settle::refuse(host, id, &record, Event::NoSeat { at: host.now() }).await?;
+        return Err(Problem::NoSeat { retry_after_s: 10 });
+    }
+    let standing = match fire::fire(host, id, record, &auth).await? {
+        Fired::Refused(record, refused) => {
+            settle::refuse(host, id, &record, refused.clone()).await?;
+            return Err(idempotency::refusal(&refused));
+        }
+        Fired::Placed(standing) if standing.call.sid().is_none() && dialect.names_sid() => {
+            settle::wait_for_sid(host, id).await?
+        }
+        Fired::Placed(standing) => standing,
+    };
     Ok(Placed {
         standing,
         replayed: false,
@@ -142,126 +153,6 @@ async fn open_once(
     match host.open_call(id, &text, wake_at).await? {
         Opened::Created => Ok(Some((id, record))),
         Opened::Exists => Ok(None),
-    }
-}
-
-async fn take_seat(
-    host: &impl Platform,
-    organization: &Organization,
-    id: CallId,
-    record: &Record,
-) -> Result<(), Problem> {
-    let lease = Lease {
-        call: id,
-        until: record.seat_until(),
-    };
-    if host
-        .take_seat(&organization.id, lease, organization.seats)
-        .await?
-    {
-        return Ok(());
-    }
-    settle::refuse(host, id, record, Event::NoSeat { at: host.now() }).await?;
-    Err(Problem::NoSeat { retry_after_s: 10 })
-}
-
-/// One request to Twilio, never repeated, and what follows from its answer.
-async fn dial(
-    host: &impl Platform,
-    dialect: &dyn Dialect,
-    id: CallId,
-    record: Record,
-    auth: &Secret,
-) -> Result<Standing, Problem> {
-    let settings = host.settings();
-    let token = provider_token(host, id, &record);
-    let request =
-        dial::place(&record, auth, &settings.public_base_url, &token).ok_or_else(|| {
-            Problem::Broken("the telephony configuration's API base URL is no URL".to_owned())
-        })?;
-    let answer = host.send(request, settings.dial_timeout_ms).await;
-    let at = host.now();
-    let dialled = match answer {
-        Ok(answer) => dial::placed(&answer),
-        Err(SendError::NotSent(cause)) => {
-            settle::log(host, "warn", "the dial was not sent", &id, &cause);
-            Dialled::Refused {
-                status: 503,
-                code: None,
-            }
-        }
-        Err(SendError::Unclear(cause)) => Dialled::Unclear(cause),
-    };
-    match dialled {
-        Dialled::Accepted { sid } => {
-            if let Err(Fault(cause)) = store::name_call(host, &record.organization, &sid, id).await
-            {
-                // The call rings: only looking it up by its SID suffers.
-                settle::log(host, "warn", "a call's SID was not noted", &id, &cause);
-            }
-            let audio = voice::start(host, id, &record).await;
-            Ok(keep(host, id, record, [Event::Dialled { at, sid }, audio]).await)
-        }
-        Dialled::Refused { status, code } => {
-            let refused = Event::DialRefused { at, status, code };
-            settle::refuse(host, id, &record, refused.clone()).await?;
-            settle::log(
-                host,
-                "warn",
-                "the provider refused the call",
-                &id,
-                &format!("status {status}, error {code:?}"),
-            );
-            Err(idempotency::refusal(&refused))
-        }
-        Dialled::Busy => {
-            let refused = Event::DialRefused {
-                at,
-                status: 429,
-                code: Some(20_429),
-            };
-            settle::refuse(host, id, &record, refused).await?;
-            Err(Problem::ProviderBusy)
-        }
-        Dialled::Unclear(cause) => {
-            settle::log(host, "warn", "the dial's outcome is unknown", &id, &cause);
-            let audio = voice::start(host, id, &record).await;
-            let standing = keep(host, id, record, [Event::DialUnknown { at, cause }, audio]).await;
-            if let Err(Fault(cause)) = settle::look_again(host, id, &standing).await {
-                settle::log(
-                    host,
-                    "error",
-                    "an early look was not asked for",
-                    &id,
-                    &cause,
-                );
-            }
-            match dialect.names_sid() {
-                true => settle::wait_for_sid(host, id).await,
-                false => Ok(standing),
-            }
-        }
-    }
-}
-
-/// Stores what the dial came to. The phone may ring by now, so a store that fails is no reason to tell the caller that
-/// the call failed, who would place it again: callbacks and the deadline armed with the record bring the facts back.
-async fn keep(host: &impl Platform, id: CallId, record: Record, events: [Event; 2]) -> Standing {
-    match ledger::add(host, id, &events).await {
-        Ok(standing) => standing,
-        Err(Fault(cause)) => {
-            settle::log(
-                host,
-                "error",
-                "what the dial came to was not stored",
-                &id,
-                &cause,
-            );
-            Standing {
-                record,
-                call: Call::fold(events),
-            }
-        }
     }
 }
 
