@@ -4,7 +4,7 @@ use crate::{Platform, store};
 use calls::config::{Agent, Organization, Script, Telephony, VERSION, WhenMissing};
 use calls::dialect::{Caller, Dialect, PlaceCall};
 use calls::problem::Problem;
-use calls::record::{AgentSaid, Record, TelephonyUsed};
+use calls::record::{AgentSaid, Gate, Record, TelephonyUsed};
 use calls::time::Time;
 use calls::voice::Limits;
 use validation::hours::Hours;
@@ -35,6 +35,7 @@ pub(crate) async fn pass(
     wanted.variables.0.extend(own);
     let said = rendered(dialect, &agent, script, &wanted)?;
     within_active_hours(&agent, host.now())?;
+    let gates = verdicts(&agent, &wanted, telephony, host.now());
 
     Ok(Record {
         v: VERSION,
@@ -68,7 +69,33 @@ pub(crate) async fn pass(
         external_id: wanted.external_id,
         metadata: wanted.metadata,
         listed: 0,
+        gates,
     })
+}
+
+/// What was checked, and what each verdict rests on.
+fn verdicts(agent: &Agent, wanted: &PlaceCall, telephony: &Telephony, now: Time) -> Vec<Gate> {
+    let version = match (wanted.draft, &agent.draft) {
+        (true, Some(_)) => "the draft",
+        _ => "the published version",
+    };
+    let hours = match &agent.active_hours {
+        None => "the agent has no active hours: it may call at any time".to_owned(),
+        Some(hours) => format!(
+            "open from {} to {} in {}",
+            hours.start, hours.end, hours.timezone
+        ),
+    };
+    let agent = format!("agent {} is active and speaks {version}", agent.id);
+    let caller = format!(
+        "telephony configuration {} has a number to call from",
+        telephony.id
+    );
+    vec![
+        Gate::passed("agent", now, agent),
+        Gate::passed("caller", now, caller),
+        Gate::passed("active_hours", now, hours),
+    ]
 }
 
 /// The agent, if the organization may call with it.

@@ -49,6 +49,31 @@ pub struct Record {
     /// The call's number in the organization's list.
     #[serde(default)]
     pub listed: u64,
+    /// What was checked before the call was stored, in that order.
+    #[serde(default)]
+    pub gates: Vec<Gate>,
+}
+
+/// One check a call goes through before it is dialled.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Gate {
+    /// `agent`, `caller`, `active_hours`, …
+    pub name: String,
+    pub at: Time,
+    pub passed: bool,
+    /// What the verdict rests on, in words for the caller.
+    pub evidence: String,
+}
+
+impl Gate {
+    pub fn passed(name: &str, at: Time, evidence: impl Into<String>) -> Gate {
+        Gate {
+            name: name.to_owned(),
+            at,
+            passed: true,
+            evidence: evidence.into(),
+        }
+    }
 }
 
 /// A person in an organization's contacts: one for each number.

@@ -34,6 +34,57 @@ impl Time {
         )
     }
 
+    /// Reads RFC 3339 from the year 1970 on: `2026-11-20T09:30:00Z`, with a fraction, with an offset.
+    pub fn parse_rfc3339(text: &str) -> Option<Time> {
+        let (date, clock) = text.split_at_checked(10)?;
+        let two = |text: &str, from: usize, most: u64| {
+            let digits = text.get(from..from + 2)?;
+            let number: u64 = digits.parse().ok()?;
+            (digits.bytes().all(|byte| byte.is_ascii_digit()) && number <= most).then_some(number)
+        };
+        let is = |text: &str, at: usize, marks: &[u8]| {
+            text.as_bytes()
+                .get(at)
+                .is_some_and(|byte| marks.contains(byte))
+        };
+        let shaped = is(date, 4, b"-")
+            && is(date, 7, b"-")
+            && is(clock, 0, b"Tt ")
+            && is(clock, 3, b":")
+            && is(clock, 6, b":");
+        if !shaped {
+            return None;
+        }
+        let year = (two(date, 0, 99)? * 100 + two(date, 2, 99)?) as i64;
+        let (month, day) = (two(date, 5, 12)? as i64, two(date, 8, 31)? as i64);
+        let days = days_from_civil(year, month, day);
+        // A day the month does not have comes back as another one.
+        if civil_from_days(days) != (year, month, day) {
+            return None;
+        }
+        let seconds = two(clock, 1, 23)? * 3600 + two(clock, 4, 59)? * 60 + two(clock, 7, 60)?;
+        let rest = clock.get(9..)?;
+        let (ms, zone) = match rest.strip_prefix('.') {
+            None => (0, rest),
+            Some(fraction) => {
+                let end = fraction.find(|c: char| !c.is_ascii_digit())?;
+                let (digits, zone) = fraction.split_at(end);
+                let ms = format!("{digits:0<3}").get(..3)?.parse::<i64>().ok();
+                (ms.filter(|_| !digits.is_empty())?, zone)
+            }
+        };
+        let offset_minutes = match zone.as_bytes() {
+            b"Z" | b"z" => 0,
+            [sign @ (b'+' | b'-'), ..] if zone.len() == 6 && is(zone, 3, b":") => {
+                let minutes = (two(zone, 1, 23)? * 60 + two(zone, 4, 59)?) as i64;
+                if *sign == b'+' { minutes } else { -minutes }
+            }
+            _ => return None,
+        };
+        let ms = (days * 86_400 + seconds as i64 - offset_minutes * 60) * 1000 + ms;
+        u64::try_from(ms).ok().map(Time)
+    }
+
     /// Reads the form `Fri, 20 Nov 2026 09:30:00 +0000` of Twilio's timestamps (RFC 2822, always UTC).
     pub fn parse_rfc2822(text: &str) -> Option<Time> {
         const MONTHS: [&str; 12] = [
@@ -99,6 +150,37 @@ mod tests {
             "2026-11-20T09:30:00.125Z"
         );
         assert_eq!(Time(951_782_400_000).rfc3339(), "2000-02-29T00:00:00.000Z");
+    }
+
+    #[test]
+    fn reads_rfc3339() {
+        let reads = |text: &str| Time::parse_rfc3339(text).map(|time| time.0);
+        assert_eq!(reads("2026-11-20T09:30:00Z"), Some(1_795_167_000_000));
+        assert_eq!(reads("2026-11-20T09:30:00.125Z"), Some(1_795_167_000_125));
+        assert_eq!(reads("2026-11-20t09:30:00.1z"), Some(1_795_167_000_100));
+        assert_eq!(
+            reads("2026-11-20 11:30:00.125999+02:00"),
+            Some(1_795_167_000_125)
+        );
+        assert_eq!(reads("2026-11-20T04:00:00-05:30"), Some(1_795_167_000_000));
+        assert_eq!(reads("2024-02-29T00:00:00Z"), Some(1_709_164_800_000));
+        for text in [
+            "",
+            "2026-11-20",
+            "2026-11-20T09:30:00",
+            "2026-11-20T09:30Z",
+            "2026-02-29T00:00:00Z",
+            "2026-13-01T00:00:00Z",
+            "2026-11-20T24:00:00Z",
+            "2026-11-20T09:30:00.Z",
+            "2026-11-20T09:30:00+2:00",
+            "2026-11-20T09:30:00+02:00 ",
+            "+026-11-20T09:30:00Z",
+            "1969-12-31T23:59:59Z",
+            "2026-11-2\u{e9}T09:30:00Z",
+        ] {
+            assert_eq!(reads(text), None, "{text}");
+        }
     }
 
     #[test]
