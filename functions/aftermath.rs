@@ -1,7 +1,7 @@
 //! What follows a call's end: what it held is freed. Each step can be cut short anywhere and is gone through again.
 
 use crate::ledger::Standing;
-use crate::{Fault, Platform};
+use crate::{Fault, Platform, contacts};
 use calls::id::CallId;
 use calls::record::Record;
 use calls::time::Time;
@@ -13,6 +13,9 @@ pub(crate) async fn go_on(
     standing: Standing,
 ) -> Result<Option<Time>, Fault> {
     release(host, id, &standing.record, &standing).await?;
+    if standing.call.sid().is_some() {
+        contacts::enter_late(host, &standing.record).await?;
+    }
     Ok(None)
 }
 

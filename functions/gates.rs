@@ -1,10 +1,10 @@
 //! Everything that is checked before a call is stored: agent, numbers, texts, hours. What passes is the call's record.
 
-use crate::{Platform, store};
+use crate::{Platform, contacts, store};
 use calls::config::{Agent, Organization, Script, Telephony, VERSION, WhenMissing};
 use calls::dialect::{Caller, Dialect, PlaceCall};
 use calls::problem::Problem;
-use calls::record::{AgentSaid, Gate, Record, TelephonyUsed};
+use calls::record::{AgentSaid, Contact, Gate, Record, TelephonyUsed};
 use calls::time::Time;
 use calls::voice::Limits;
 use validation::hours::Hours;
@@ -64,7 +64,11 @@ pub(crate) async fn pass(
         },
         on_machine: script.on_machine,
         fingerprint: None,
-        contact: None,
+        contact: Some(Contact {
+            name: wanted.contact_name,
+            entered: dialect.names_contact(),
+            ..contacts::of(host, &organization.id, to.as_str())
+        }),
         callback_url: wanted.callback_url,
         external_id: wanted.external_id,
         metadata: wanted.metadata,

@@ -14,13 +14,14 @@ pub(crate) async fn initiate(
     request: &Request<Vec<u8>>,
     category: Option<&str>,
 ) -> Result<Reply, Problem> {
-    let account = access::check(host, request.headers(), Permission::CreateCalls).await?;
+    let caller = access::caller(host, request.headers(), Permission::CreateCalls).await?;
     if let Some(category) = category {
-        account.need_category(category)?;
+        caller.need_category(category)?;
     }
     let asked = body::object(request)?;
     let intent = idempotency::intent(request, &asked)?;
     let wanted = dialect.read_call("", &asked)?;
+    let account = caller.with_agent(host, &wanted.agent).await?;
     let placed = place::place(
         host,
         dialect,

@@ -4,6 +4,7 @@ mod access;
 mod admin;
 mod aftermath;
 mod body;
+mod contacts;
 mod documents;
 mod fire;
 mod gates;
@@ -24,6 +25,7 @@ mod webhook;
 
 use calls::config::REST_APIS;
 use calls::dialect::Dialect;
+use calls::dialect::allomia::AlloMia;
 use calls::dialect::asisso::Asisso;
 use calls::dialect::burki::Burki;
 use calls::dialect::dialout::Dialout;
@@ -88,6 +90,7 @@ fn dialect_of(segments: &[&str]) -> &'static dyn Dialect {
     match segments {
         ["api", "v1", "public", "agent", "test", _, ..] => &Asisso { draft: true },
         ["api", "v1", "public" | "runs", ..] => &Asisso { draft: false },
+        ["api", "outbound", ..] => &AlloMia,
         ["calls", ..] => &Burki,
         ["api", "v1", "dialout" | "sip", ..] | ["health", "fleet"] => &Dialout,
         ["api", "v1", "campaigns" | "voicing", ..] => &Voicing,
@@ -136,6 +139,14 @@ async fn route(
         ["api", "v1", "campaigns", "publish-outbound-call"] => {
             only("POST")?;
             initiate::initiate(host, dialect, request, Some(REST_APIS)).await?
+        }
+        ["api", "outbound"] => {
+            only("POST")?;
+            initiate::initiate(host, dialect, request, None).await?
+        }
+        ["api", "outbound", call, "status"] => {
+            only("GET")?;
+            status::call(host, &AlloMia, request, call).await?
         }
         ["calls", "initiate"] => {
             only("POST")?;

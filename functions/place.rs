@@ -4,7 +4,7 @@ use crate::fire::{self, Fired};
 use crate::idempotency::{self, Found, Intent};
 use crate::ledger::{self, Standing};
 use crate::reply::{self, Reply};
-use crate::{Opened, Platform, gates, list, settle};
+use crate::{Fault, Opened, Platform, contacts, gates, list, settle};
 use calls::call::Call;
 use calls::config::{OnMachine, Organization};
 use calls::dialect::{Dialect, PlaceCall};
@@ -63,6 +63,10 @@ pub(crate) async fn place(
         }
         Fired::Placed(standing) => standing,
     };
+    if let Err(Fault(cause)) = contacts::enter(host, &standing.record).await {
+        // The phone rings; what follows the call's end enters it.
+        settle::log(host, "error", "a contact was not entered", &id, &cause);
+    }
     Ok(Placed {
         standing,
         replayed: false,

@@ -2,7 +2,8 @@
 
 use crate::ledger::{self, Standing};
 use crate::reply::{self, Reply};
-use crate::{Platform, access, settle, store};
+use crate::access::{self, Caller};
+use crate::{Platform, settle, store};
 use calls::config::{Permission, REST_APIS};
 use calls::dialect::Details;
 use calls::dialect::ringdown::Ringdown;
@@ -14,15 +15,15 @@ use http::Request;
 use serde_json::json;
 use validation::{Issue, Rule};
 
-/// `GET /v1/calls/{id}` and `GET /api/v1/runs/{workflow_run_id}`
+/// `GET /v1/calls/{id}`, `GET /api/v1/runs/{workflow_run_id}` and `GET /api/outbound/{id}/status`
 pub(crate) async fn call(
     host: &impl Platform,
     dialect: &dyn Details,
     request: &Request<Vec<u8>>,
     asked: &str,
 ) -> Result<Reply, Problem> {
-    let account = access::check(host, request.headers(), Permission::ReadCalls).await?;
-    let standing = find(host, &account.organization.id, asked).await?;
+    let caller = access::caller(host, request.headers(), Permission::ReadCalls).await?;
+    let standing = find_for(host, &caller, asked).await?;
     let shown = dialect.show_call(&standing.record, &standing.call, host.now());
     Ok(reply::json_reply(200, &shown))
 }
@@ -34,8 +35,8 @@ pub(crate) async fn part(
     asked: &str,
     list: &str,
 ) -> Result<Reply, Problem> {
-    let account = access::check(host, request.headers(), Permission::ReadCalls).await?;
-    let standing = find(host, &account.organization.id, asked).await?;
+    let caller = access::caller(host, request.headers(), Permission::ReadCalls).await?;
+    let standing = find_for(host, &caller, asked).await?;
     let shown = Ringdown.show_call(&standing.record, &standing.call, host.now());
     Ok(reply::json_reply(200, &json!({ "data": shown[list] })))
 }
@@ -46,8 +47,8 @@ pub(crate) async fn hang_up(
     request: &Request<Vec<u8>>,
     asked: &str,
 ) -> Result<Reply, Problem> {
-    let account = access::check(host, request.headers(), Permission::CreateCalls).await?;
-    let standing = find(host, &account.organization.id, asked).await?;
+    let caller = access::caller(host, request.headers(), Permission::CreateCalls).await?;
+    let standing = find_for(host, &caller, asked).await?;
     let standing = settle::hang_up_for(host, standing).await?;
     let shown = Ringdown.show_call(&standing.record, &standing.call, host.now());
     Ok(reply::json_reply(202, &shown))
@@ -55,12 +56,18 @@ pub(crate) async fn hang_up(
 
 /// `GET /v1/me`: whose key this is, for the connection tests of no-code tools.
 pub(crate) async fn me(host: &impl Platform, request: &Request<Vec<u8>>) -> Result<Reply, Problem> {
-    let account = access::check(host, request.headers(), Permission::ReadCalls).await?;
-    let organization = &account.organization;
-    let shown = json!({
-        "organization": { "id": organization.id, "name": organization.name },
-        "key": { "name": account.key.name, "category": account.key.category, "permissions": account.key.permissions },
+    let caller = access::caller(host, request.headers(), Permission::ReadCalls).await?;
+    let key = caller.key();
+    let mut shown = json!({
+        "key": { "name": key.name, "category": key.category, "permissions": key.permissions },
     });
+    match &caller {
+        Caller::Account(account) => {
+            let organization = &account.organization;
+            shown["organization"] = json!({ "id": organization.id, "name": organization.name });
+        }
+        Caller::Tenant { tenant, .. } => shown["tenant"] = json!({ "id": tenant }),
+    }
     Ok(reply::json_reply(200, &shown))
 }
 
@@ -70,8 +77,8 @@ pub(crate) async fn call_details(
     request: &Request<Vec<u8>>,
     in_path: Option<&str>,
 ) -> Result<Reply, Problem> {
-    let account = access::check(host, request.headers(), Permission::ReadCalls).await?;
-    account.need_category(REST_APIS)?;
+    let caller = access::caller(host, request.headers(), Permission::ReadCalls).await?;
+    caller.need_category(REST_APIS)?;
     let query = request.uri().query().unwrap_or_default();
     let in_query = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "call_id");
     let asked = in_path
@@ -79,9 +86,31 @@ pub(crate) async fn call_details(
         .or(in_query.map(|(_, value)| value.into_owned()));
     let asked =
         asked.ok_or_else(|| Problem::Invalid(vec![Issue::new("call_id", Rule::Missing)]))?;
-    let standing = find(host, &account.organization.id, &asked).await?;
+    let standing = find_for(host, &caller, &asked).await?;
     let shown = Voicing.show_call(&standing.record, &standing.call, host.now());
     Ok(reply::json_reply(200, &shown))
+}
+
+/// The call of this id, if the caller may see it.
+async fn find_for(
+    host: &impl Platform,
+    caller: &Caller,
+    asked: &str,
+) -> Result<Standing, Problem> {
+    let tenant = match caller {
+        Caller::Account(account) => return find(host, &account.organization.id, asked).await,
+        Caller::Tenant { tenant, .. } => tenant,
+    };
+    let none = || Problem::NoCall(asked.to_owned());
+    // A run number names a call of one organization; which, a tenant's key does not say.
+    let id = match is_sid(asked) {
+        true => store::call_of_sid(host, asked).await?,
+        false => CallId::parse(asked),
+    };
+    let standing = ledger::read(host, id.ok_or_else(none)?).await?;
+    let standing = standing.ok_or_else(none)?;
+    access::of_tenant(host, tenant, &standing.record.organization, none()).await?;
+    Ok(standing)
 }
 
 /// The organization's call of this id: our own, the run number asisso shows, or Twilio's SID. Another organization's does not exist.

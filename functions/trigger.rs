@@ -13,10 +13,11 @@ pub(crate) async fn trigger(
     request: &Request<Vec<u8>>,
     uuid: &str,
 ) -> Result<Reply, Problem> {
-    let account = access::check(host, request.headers(), Permission::CreateCalls).await?;
+    let caller = access::caller(host, request.headers(), Permission::CreateCalls).await?;
     let asked = body::object(request)?;
     let intent = idempotency::intent(request, &asked)?;
     let wanted = dialect.read_call(uuid, &asked)?;
+    let account = caller.with_agent(host, &wanted.agent).await?;
     let placed = place::place(
         host,
         dialect,

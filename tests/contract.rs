@@ -1,6 +1,7 @@
 //! Every contract case, in-process. Each has the demo organization to itself.
 
 use calls::dialect::Dialect;
+use calls::dialect::allomia::AlloMia;
 use calls::dialect::asisso::Asisso;
 use calls::dialect::burki::Burki;
 use calls::dialect::dialout::Dialout;
@@ -72,7 +73,8 @@ fn bad_input_changes_nothing() {
 /// An answer to a problem: the dialect's word, the status, the code.
 type Refusal = (&'static str, u16, String);
 
-const DIALECTS: [&dyn Dialect; 5] = [
+const DIALECTS: [&dyn Dialect; 6] = [
+    &AlloMia,
     &Asisso { draft: false },
     &Burki,
     &Dialout,
@@ -149,6 +151,8 @@ fn spoken_at(path: &str) -> &'static str {
         "asisso"
     } else if starts(&["/api/v1/dialout", "/api/v1/sip", "/health/fleet"]) {
         "dialout"
+    } else if starts(&["/api/outbound"]) {
+        "allomia"
     } else if starts(&["/calls"]) {
         "burki"
     } else if starts(&["/api/v1/campaigns", "/api/v1/voicing"]) {

@@ -4,7 +4,7 @@ use super::lines::{
     AgentLine, KeyLine, Line, NumberLine, Numbered, OrganizationLine, TelephonyLine,
 };
 use crate::{Fault, Platform, store};
-use calls::config::{Agent, Key, Names, Number, Organization, Script, Telephony, VERSION};
+use calls::config::{Agent, Key, Names, Number, Opens, Organization, Script, Telephony, VERSION};
 use calls::dialect::AgentName;
 use calls::record::credential_owner;
 use calls::seal;
@@ -12,7 +12,7 @@ use calls::secret::{Secret, sha256_hex};
 use calls::twilio;
 use http::Uri;
 use std::collections::{BTreeMap, BTreeSet};
-use validation::{Country, Issue, Phone, Rule};
+use validation::{Country, Issue, Phone, Rule, is_uuid};
 
 /// What an import starts from: the stored documents its lines touch.
 #[derive(Default)]
@@ -21,8 +21,8 @@ pub(super) struct Plan {
     agents: BTreeMap<String, Agent>,
     /// Who holds each name an agent line claims.
     holders: BTreeMap<String, String>,
-    /// The organizations of stored keys that key lines name, by SHA-256.
-    keys: BTreeMap<String, String>,
+    /// What stored keys that key lines name open, by SHA-256.
+    keys: BTreeMap<String, Opens>,
 }
 
 /// What is to be written.
@@ -47,7 +47,7 @@ impl Plan {
                 Line::TelephonyConfiguration(line) => Some(&line.organization),
                 Line::Number(line) => Some(&line.organization),
                 Line::Agent(line) => line.organization.as_ref(),
-                Line::Key(line) => Some(&line.organization),
+                Line::Key(line) => line.organization.as_ref(),
             };
             if let Some(id) =
                 organization.filter(|id| is_slug(id) && !plan.organizations.contains_key(*id))
@@ -61,7 +61,7 @@ impl Plan {
                     if let Ok(sha256) = hash(line)
                         && let Some(key) = store::key_of_hash(host, &sha256).await?
                     {
-                        plan.keys.insert(sha256, key.organization);
+                        plan.keys.insert(sha256, key.opens);
                     }
                 }
                 _ => {}
@@ -180,6 +180,9 @@ pub(super) fn check(
 
 fn organization(line: &OrganizationLine, plan: &Plan) -> Result<Organization, String> {
     need_slug("id", &line.id)?;
+    if let Some(tenant) = &line.tenant {
+        need_slug("tenant", tenant)?;
+    }
     if let Some(code) = &line.country
         && Country::parse(code).is_none()
     {
@@ -203,6 +206,7 @@ fn organization(line: &OrganizationLine, plan: &Plan) -> Result<Organization, St
         numbers: stored
             .map(|stored| stored.numbers.clone())
             .unwrap_or_default(),
+        tenant: line.tenant.clone(),
     })
 }
 
@@ -400,18 +404,22 @@ fn stored_names(names: &Names) -> Vec<String> {
 }
 
 fn key(line: KeyLine, plan: &Plan) -> Result<(String, Key), String> {
-    if !plan.organizations.contains_key(&line.organization) {
-        return Err(no_organization(&line.organization));
-    }
     let sha256 = hash(&line)?;
-    if let Some(owner) = plan.keys.get(&sha256)
-        && *owner != line.organization
-    {
+    let opens = match (line.organization, line.tenant) {
+        (Some(id), None) if plan.organizations.contains_key(&id) => Opens::Organization(id),
+        (Some(id), None) => return Err(no_organization(&id)),
+        (None, Some(id)) => {
+            need_slug("tenant", &id)?;
+            Opens::Tenant(id)
+        }
+        _ => return Err("either organization or tenant is required".to_owned()),
+    };
+    if plan.keys.get(&sha256).is_some_and(|stored| *stored != opens) {
         return Err("this key is another organization's".to_owned());
     }
     let key = Key {
         v: VERSION,
-        organization: line.organization,
+        opens,
         name: line.name.unwrap_or_default(),
         category: line.category,
         permissions: line.permissions,
@@ -443,18 +451,6 @@ fn need_uuid(field: &str, text: Option<&str>) -> Result<(), String> {
         Some(text) if !is_uuid(text) => Err(format!("{field} must be a UUID")),
         _ => Ok(()),
     }
-}
-
-fn is_uuid(text: &str) -> bool {
-    let dash = |index: usize| matches!(index, 8 | 13 | 18 | 23);
-    text.len() == 36
-        && text
-            .bytes()
-            .enumerate()
-            .all(|(index, byte)| match dash(index) {
-                true => byte == b'-',
-                false => byte.is_ascii_hexdigit(),
-            })
 }
 
 fn need_slug(field: &str, text: &str) -> Result<(), String> {

@@ -1,6 +1,6 @@
 //! The lines of an import and an export. One line describes one thing and names its kind in `type`.
 
-use calls::config::{ActiveHours, Agent, Key, Number, Organization, Permission, Script, Telephony};
+use calls::config::{ActiveHours, Agent, Key, Number, Opens, Organization, Permission, Script, Telephony};
 use calls::time::Time;
 use serde::{Deserialize, Serialize};
 
@@ -31,6 +31,9 @@ pub(super) struct OrganizationLine {
     pub(super) country: Option<String>,
     #[serde(default)]
     pub(super) default_telephony_configuration: Option<i64>,
+    /// The tenant it belongs to.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) tenant: Option<String>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -92,7 +95,12 @@ pub(super) struct AgentLine {
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(super) struct KeyLine {
-    pub(super) organization: String,
+    /// The organization it opens, or …
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) organization: Option<String>,
+    /// … the tenant all of whose organizations it opens.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) tenant: Option<String>,
     #[serde(default)]
     pub(super) name: Option<String>,
     /// The key itself, or …
@@ -138,6 +146,7 @@ pub(super) fn of_organization(organization: Organization) -> Vec<Line> {
         seats: organization.seats,
         country: organization.country,
         default_telephony_configuration: organization.default_telephony,
+        tenant: organization.tenant,
     })];
     lines.extend(
         organization
@@ -184,8 +193,13 @@ pub(super) fn of_agent(agent: Agent) -> Line {
 }
 
 pub(super) fn of_key(sha256: &str, key: Key) -> Line {
+    let (organization, tenant) = match key.opens {
+        Opens::Organization(id) => (Some(id), None),
+        Opens::Tenant(id) => (None, Some(id)),
+    };
     Line::Key(KeyLine {
-        organization: key.organization,
+        organization,
+        tenant,
         name: Some(key.name),
         key: None,
         sha256: Some(sha256.to_owned()),

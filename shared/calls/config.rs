@@ -23,6 +23,9 @@ pub struct Organization {
     pub default_telephony: Option<i64>,
     pub telephony: Vec<Telephony>,
     pub numbers: Vec<Number>,
+    /// The tenant it belongs to, whose keys open all of the tenant's organizations.
+    #[serde(default)]
+    pub tenant: Option<String>,
 }
 
 /// One Twilio account of an organization: a telephony configuration.
@@ -50,13 +53,23 @@ pub struct Number {
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Key {
     pub v: u32,
-    pub organization: String,
+    #[serde(flatten)]
+    pub opens: Opens,
     pub name: String,
     /// `Rest APIs` or `Console`.
     pub category: String,
     pub permissions: Vec<Permission>,
     pub active: bool,
     pub expires_at: Option<Time>,
+}
+
+/// What a key opens.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Opens {
+    Organization(String),
+    /// All organizations of a tenant; which one is meant, the agent or the call of a request says.
+    Tenant(String),
 }
 
 /// What a key may do.

@@ -1,6 +1,7 @@
 //! The dialects: each reads a vendor's request into our words and shows results and problems in the vendor's.
 //! Wire shapes are private to their files. The documents of the five APIs are the source of each.
 
+pub mod allomia;
 pub mod asisso;
 pub mod burki;
 pub mod dialout;
@@ -36,6 +37,10 @@ pub trait Dialect: Sync {
     fn value_of(&self, variables: &Variables, path: &str) -> Option<String>;
     /// Whether the answer to a placed call must name Twilio's SID, and so wait for it.
     fn names_sid(&self) -> bool {
+        false
+    }
+    /// Whether the answer to a placed call names the person called, who then is in the organization's contacts.
+    fn names_contact(&self) -> bool {
         false
     }
     /// What stands in a template where no value is known, unless the agent says otherwise.

@@ -2,6 +2,7 @@
 
 use crate::config::OnMachine;
 use crate::id::CallId;
+use crate::secret;
 use crate::time::Time;
 use crate::voice::Limits;
 use serde::{Deserialize, Serialize};
@@ -82,6 +83,24 @@ pub struct Contact {
     /// A UUID.
     pub id: String,
     pub name: Option<String>,
+    /// Whether the organization's contacts are to hold it: it was named to the program.
+    #[serde(default)]
+    pub entered: bool,
+}
+
+impl Contact {
+    /// The person at `number`. The id is made of organization and number, so first calls placed at the same time agree
+    /// on it without asking anybody. `key` is the deployment's signing key.
+    pub fn of(key: &[u8], organization: &str, number: &str) -> Contact {
+        let mac = secret::mac(key, format!("contact:{organization}:{number}").as_bytes());
+        let mut bytes = [0; 16];
+        bytes.copy_from_slice(&mac[..16]);
+        Contact {
+            id: uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string(),
+            name: None,
+            entered: false,
+        }
+    }
 }
 
 /// The agent's texts as rendered for this call.

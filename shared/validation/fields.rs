@@ -44,6 +44,26 @@ impl<'a> Fields<'a> {
         self.text(name).unwrap_or_default()
     }
 
+    /// A text whose length in characters, as it was sent, lies between `least` and `most`.
+    pub fn required_text_of(&mut self, name: &str, least: usize, most: usize) -> String {
+        let text = self.required_text(name);
+        let is_text = self.get(name).is_some_and(Value::is_string);
+        if is_text && !(least..=most).contains(&text.chars().count()) {
+            self.refuse(name, Rule::Length(least, most));
+        }
+        text
+    }
+
+    /// A UUID in its usual form of 36 characters.
+    pub fn required_uuid(&mut self, name: &str) -> String {
+        let text = self.required_text(name);
+        let is_text = self.get(name).is_some_and(Value::is_string);
+        if is_text && !is_uuid(&text) {
+            self.refuse(name, Rule::NotUuid);
+        }
+        text
+    }
+
     /// An integer, also written as a string of digits, as no-code tools send it.
     pub fn integer(&mut self, name: &str) -> Option<i64> {
         let number = match self.get(name)? {
@@ -123,6 +143,19 @@ impl<'a> Fields<'a> {
     }
 }
 
+/// Whether a text is a UUID in its usual form: 32 hex digits in five groups.
+pub fn is_uuid(text: &str) -> bool {
+    let dash = |index: usize| matches!(index, 8 | 13 | 18 | 23);
+    text.len() == 36
+        && text
+            .bytes()
+            .enumerate()
+            .all(|(index, byte)| match dash(index) {
+                true => byte == b'-',
+                false => byte.is_ascii_hexdigit(),
+            })
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -147,6 +180,33 @@ mod tests {
                 &Rule::NotObject,
                 &Rule::NotBoolean,
                 &Rule::Missing
+            ]
+        );
+    }
+
+    #[test]
+    fn checks_lengths_and_uuids() {
+        let body = json!({
+            "short": "+14155550", "long": "+14155550100", "wide": "é".repeat(20), "no": 5,
+            "id": "019addcc-b878-7b10-85f1-49f21342f947", "bare": "019addccb8787b1085f149f21342f947",
+        });
+        let mut fields = Fields::of(body.as_object().unwrap());
+        for name in ["short", "long", "wide", "no"] {
+            fields.required_text_of(name, 10, 20);
+        }
+        fields.required_uuid("id");
+        fields.required_uuid("bare");
+        let issues = fields.done().unwrap_err();
+        let found: Vec<(&str, &Rule)> = issues
+            .iter()
+            .map(|issue| (issue.field.as_str(), &issue.rule))
+            .collect();
+        assert_eq!(
+            found,
+            [
+                ("short", &Rule::Length(10, 20)),
+                ("no", &Rule::NotText),
+                ("bare", &Rule::NotUuid)
             ]
         );
     }

@@ -10,7 +10,7 @@ pub mod zone;
 mod zone_rule;
 mod zone_table;
 
-pub use fields::Fields;
+pub use fields::{Fields, is_uuid};
 pub use issue::{Issue, Rule};
 pub use phone::{Country, NotAPhone, Phone};
 pub use template::{Rendered, WhenMissing, render};
