@@ -13,7 +13,7 @@ pub(crate) async fn go_on(
     standing: Standing,
 ) -> Result<Option<Time>, Fault> {
     release(host, id, &standing.record, &standing).await?;
-    if standing.call.sid().is_some() {
+    if !never_placed(&standing) {
         contacts::enter_late(host, &standing.record).await?;
     }
     Ok(None)
@@ -28,9 +28,13 @@ pub(crate) async fn release(
 ) -> Result<(), Fault> {
     host.free_seat(&record.organization, id).await?;
     // A container may run although the event that says so was never stored.
-    let never_placed = standing.call.has("no-seat") || standing.call.has("dial-refused");
-    if !never_placed {
+    if !never_placed(standing) {
         host.stop_audio(id).await?;
     }
     Ok(())
+}
+
+/// Whether it is certain that Twilio placed no call.
+fn never_placed(standing: &Standing) -> bool {
+    standing.call.has("no-seat") || standing.call.has("dial-refused")
 }

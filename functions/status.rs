@@ -1,8 +1,8 @@
 //! `status`: how a call went, in the words of the API it is read through, and how the deployment is.
 
+use crate::access::{self, Caller};
 use crate::ledger::{self, Standing};
 use crate::reply::{self, Reply};
-use crate::access::{self, Caller};
 use crate::{Platform, settle, store};
 use calls::config::{Permission, REST_APIS};
 use calls::dialect::Details;
@@ -92,23 +92,15 @@ pub(crate) async fn call_details(
 }
 
 /// The call of this id, if the caller may see it.
-async fn find_for(
-    host: &impl Platform,
-    caller: &Caller,
-    asked: &str,
-) -> Result<Standing, Problem> {
+async fn find_for(host: &impl Platform, caller: &Caller, asked: &str) -> Result<Standing, Problem> {
     let tenant = match caller {
         Caller::Account(account) => return find(host, &account.organization.id, asked).await,
         Caller::Tenant { tenant, .. } => tenant,
     };
     let none = || Problem::NoCall(asked.to_owned());
-    // A run number names a call of one organization; which, a tenant's key does not say.
-    let id = match is_sid(asked) {
-        true => store::call_of_sid(host, asked).await?,
-        false => CallId::parse(asked),
-    };
-    let standing = ledger::read(host, id.ok_or_else(none)?).await?;
-    let standing = standing.ok_or_else(none)?;
+    // Run numbers and SIDs name calls of one organization; which, a tenant's key does not say.
+    let id = CallId::parse(asked).ok_or_else(none)?;
+    let standing = ledger::read(host, id).await?.ok_or_else(none)?;
     access::of_tenant(host, tenant, &standing.record.organization, none()).await?;
     Ok(standing)
 }

@@ -414,7 +414,11 @@ fn key(line: KeyLine, plan: &Plan) -> Result<(String, Key), String> {
         }
         _ => return Err("either organization or tenant is required".to_owned()),
     };
-    if plan.keys.get(&sha256).is_some_and(|stored| *stored != opens) {
+    if plan
+        .keys
+        .get(&sha256)
+        .is_some_and(|stored| *stored != opens)
+    {
         return Err("this key is another organization's".to_owned());
     }
     let key = Key {

@@ -1,6 +1,8 @@
 //! The lines of an import and an export. One line describes one thing and names its kind in `type`.
 
-use calls::config::{ActiveHours, Agent, Key, Number, Opens, Organization, Permission, Script, Telephony};
+use calls::config::{
+    ActiveHours, Agent, Key, Number, Opens, Organization, Permission, Script, Telephony,
+};
 use calls::time::Time;
 use serde::{Deserialize, Serialize};
 

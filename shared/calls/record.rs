@@ -96,7 +96,9 @@ impl Contact {
         let mut bytes = [0; 16];
         bytes.copy_from_slice(&mac[..16]);
         Contact {
-            id: uuid::Builder::from_custom_bytes(bytes).into_uuid().to_string(),
+            id: uuid::Builder::from_custom_bytes(bytes)
+                .into_uuid()
+                .to_string(),
             name: None,
             entered: false,
         }

@@ -1,8 +1,10 @@
 //! Whole lives of calls, in-process: callbacks lost, repeated and forged, dials without an answer, stores that fail.
 //! Every call must end, in the right outcome, with its seat free and its container stopped.
 
+mod contacts;
 mod crash;
 mod doubt;
+mod words;
 
 use calls::id::CallId;
 use calls::secret::Secret;
@@ -195,7 +197,11 @@ impl Placed {
 }
 
 fn answered() -> Placed {
-    let placed = place("+15005550006");
+    answered_in(place("+15005550006"))
+}
+
+/// The phone is picked up, and the voice heard.
+fn answered_in(placed: Placed) -> Placed {
     placed.status("initiated");
     placed.memory.pass_s(1);
     placed.status("ringing");

@@ -67,15 +67,15 @@ impl Dialect for AlloMia {
                 .collect();
             json!({ "error": "Invalid request data", "details": details })
         };
-        let one = |field: &str, message: String| details(&[Issue::new(field, Rule::Other(message))]);
+        let one =
+            |field: &str, message: String| details(&[Issue::new(field, Rule::Other(message))]);
         let (status, text) = match problem {
             Problem::Malformed(why) => return (400, one("body", why.clone())),
             Problem::Invalid(issues) => return (400, details(issues)),
             Problem::InvalidNumber(field, why) => return (400, one(field, why.text().to_owned())),
             Problem::VariablesMissing(names) => {
-                let missing = |name: &String| {
-                    Issue::new(format!("dynamicVariables.{name}"), Rule::Missing)
-                };
+                let missing =
+                    |name: &String| Issue::new(format!("dynamicVariables.{name}"), Rule::Missing);
                 return (400, details(&names.iter().map(missing).collect::<Vec<_>>()));
             }
             Problem::ProviderRefused {
@@ -174,7 +174,9 @@ fn ended_reason(verdict: &Verdict) -> &'static str {
         Outcome::Lost => "unknown-error",
         Outcome::Refused => "call-start-error",
         // Twilio's reasons name the provider or SIP; the others are the voice's.
-        Outcome::Failed if verdict.reason.starts_with("provider_") => "twilio-failed-to-connect-call",
+        Outcome::Failed if verdict.reason.starts_with("provider_") => {
+            "twilio-failed-to-connect-call"
+        }
         Outcome::Failed if verdict.reason.starts_with("sip_") => "twilio-failed-to-connect-call",
         Outcome::Failed => "assistant-error",
         Outcome::Completed => match verdict.by {
