@@ -8,7 +8,7 @@ use calls::record::{AgentSaid, Contact, Gate, Record, TelephonyUsed};
 use calls::time::Time;
 use calls::voice::Limits;
 use validation::hours::Hours;
-use validation::{Country, NotAPhone, Phone, render};
+use validation::{Country, NotAPhone, Phone, WebhookUrl, render};
 
 /// The record of the call a program wants, without the id it is stored under.
 pub(crate) async fn pass(
@@ -17,6 +17,10 @@ pub(crate) async fn pass(
     organization: &Organization,
     mut wanted: PlaceCall,
 ) -> Result<Record, Problem> {
+    if let Some(url) = &wanted.callback_url {
+        WebhookUrl::parse(url, &host.settings().allowed_private_origins)
+            .map_err(|why| Problem::Invalid(vec![why.issue(dialect.callback_field())]))?;
+    }
     let home = organization.country.as_deref().and_then(Country::parse);
     let to = Phone::parse(&wanted.to, home)
         .map_err(|why| Problem::InvalidNumber(wanted.to_field.to_owned(), why))?;

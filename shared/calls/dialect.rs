@@ -43,6 +43,10 @@ pub trait Dialect: Sync {
     fn names_contact(&self) -> bool {
         false
     }
+    /// The field that says where the call's end is reported.
+    fn callback_field(&self) -> &'static str {
+        "callback_url"
+    }
     /// What stands in a template where no value is known, unless the agent says otherwise.
     fn when_missing(&self) -> WhenMissing;
 }

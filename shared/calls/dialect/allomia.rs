@@ -125,6 +125,10 @@ impl Dialect for AlloMia {
     fn names_contact(&self) -> bool {
         true
     }
+
+    fn callback_field(&self) -> &'static str {
+        "callbackUrl"
+    }
 }
 
 impl Details for AlloMia {
