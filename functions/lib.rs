@@ -10,6 +10,7 @@ mod fire;
 mod gates;
 mod idempotency;
 mod initiate;
+mod join;
 pub mod launcher;
 mod ledger;
 mod list;
@@ -153,8 +154,11 @@ async fn route(
             initiate::initiate(host, dialect, request, None).await?
         }
         ["v1", "calls"] => {
-            only("POST")?;
-            initiate::initiate(host, dialect, request, None).await?
+            only("GET, POST")?;
+            match request.method() {
+                &Method::POST => initiate::initiate(host, dialect, request, None).await?,
+                _ => list::calls(host, request).await?,
+            }
         }
         ["v1", "calls", call] => {
             only("GET")?;

@@ -53,6 +53,17 @@ impl Stage {
             Stage::Ended => "ended",
         }
     }
+
+    pub fn parse(word: &str) -> Option<Stage> {
+        const ALL: [Stage; 5] = [
+            Stage::Queued,
+            Stage::Dialing,
+            Stage::Ringing,
+            Stage::InProgress,
+            Stage::Ended,
+        ];
+        ALL.into_iter().find(|stage| stage.word() == word)
+    }
 }
 
 impl Call {

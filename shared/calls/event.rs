@@ -186,6 +186,20 @@ impl Outcome {
             Outcome::Refused => "refused",
         }
     }
+
+    pub fn parse(word: &str) -> Option<Outcome> {
+        const ALL: [Outcome; 8] = [
+            Outcome::Completed,
+            Outcome::Voicemail,
+            Outcome::Busy,
+            Outcome::NoAnswer,
+            Outcome::Canceled,
+            Outcome::Failed,
+            Outcome::Lost,
+            Outcome::Refused,
+        ];
+        ALL.into_iter().find(|outcome| outcome.word() == word)
+    }
 }
 
 impl Event {

@@ -7,6 +7,8 @@ use serde_json::{Map, Value};
 pub struct Fields<'a> {
     object: &'a Map<String, Value>,
     issues: Vec<Issue>,
+    /// Whether an empty text counts as absent too.
+    lenient: bool,
 }
 
 impl<'a> Fields<'a> {
@@ -14,12 +16,22 @@ impl<'a> Fields<'a> {
         Fields {
             object,
             issues: Vec::new(),
+            lenient: false,
+        }
+    }
+
+    /// An empty text counts as absent: no-code tools send one for a field their user left out.
+    pub fn lenient(object: &'a Map<String, Value>) -> Fields<'a> {
+        Fields {
+            lenient: true,
+            ..Fields::of(object)
         }
     }
 
     /// The field's value unless it is absent or null.
     pub fn get(&self, name: &str) -> Option<&'a Value> {
-        self.object.get(name).filter(|value| !value.is_null())
+        let absent = |value: &&Value| value.is_null() || (self.lenient && **value == "");
+        self.object.get(name).filter(|value| !absent(value))
     }
 
     pub fn refuse(&mut self, name: &str, rule: Rule) {
@@ -34,6 +46,31 @@ impl<'a> Fields<'a> {
                 None
             }
         }
+    }
+
+    /// A text of at most so many characters.
+    pub fn text_up_to(&mut self, name: &str, most: usize) -> Option<String> {
+        let text = self.text(name)?;
+        if text.chars().count() > most {
+            self.refuse(name, Rule::Length(0, most));
+            return None;
+        }
+        Some(text)
+    }
+
+    /// A text that `read` understands; `what` says what that would be.
+    pub fn word<T>(
+        &mut self,
+        name: &str,
+        read: impl Fn(&str) -> Option<T>,
+        what: &str,
+    ) -> Option<T> {
+        let text = self.text(name)?;
+        let word = read(&text);
+        if word.is_none() {
+            self.refuse(name, Rule::Other(format!("must be {what}")));
+        }
+        word
     }
 
     /// Empty if missing, which is then an issue.
@@ -78,6 +115,17 @@ impl<'a> Fields<'a> {
             self.refuse(name, Rule::NotInteger);
         }
         number
+    }
+
+    /// An integer from `least` to `most`.
+    pub fn integer_within(&mut self, name: &str, least: i64, most: i64) -> Option<i64> {
+        let number = self.integer(name)?;
+        if !(least..=most).contains(&number) {
+            let rule = Rule::Other(format!("must be between {least} and {most}"));
+            self.refuse(name, rule);
+            return None;
+        }
+        Some(number)
     }
 
     pub fn required_integer(&mut self, name: &str) -> i64 {

@@ -4,6 +4,7 @@ pub mod fields;
 pub mod hours;
 pub mod issue;
 pub mod phone;
+pub mod query;
 pub mod template;
 pub mod variables;
 pub mod webhook_url;
