@@ -3,18 +3,29 @@
 pub(crate) mod strict;
 
 use crate::BODY_LIMIT;
+use calls::dialect::Dialect;
 use calls::problem::Problem;
 use http::Request;
 use serde_json::error::Category;
 use serde_json::{Map, Value};
 
 /// The body as an object. No body counts as an empty object, so that what is missing is named.
-pub(crate) fn object(request: &Request<Vec<u8>>) -> Result<Map<String, Value>, Problem> {
+pub(crate) fn object(
+    dialect: &dyn Dialect,
+    request: &Request<Vec<u8>>,
+) -> Result<Map<String, Value>, Problem> {
     let text = text(request)?;
     if text.trim().is_empty() {
         return Ok(Map::new());
     }
-    match json(text)? {
+    let mut body = json(text)?;
+    if dialect.takes_wrapped()
+        && let Value::Array(list) = &mut body
+        && let [one @ Value::Object(_)] = list.as_mut_slice()
+    {
+        body = one.take();
+    }
+    match body {
         Value::Object(object) => Ok(object),
         _ => Err(Problem::Malformed(
             "The request body must be a JSON object".to_owned(),

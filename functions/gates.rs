@@ -10,13 +10,34 @@ use calls::voice::Limits;
 use validation::hours::Hours;
 use validation::{Country, NotAPhone, Phone, WebhookUrl, render};
 
-/// The record of the call a program wants, without the id it is stored under.
+/// The call a program wants, and why it is not to be placed now, if a gate is closed.
+pub(crate) struct Examined {
+    /// Without the id it is stored under. Its gates hold every verdict, also after one that is against the call.
+    pub(crate) record: Record,
+    pub(crate) refused: Option<Problem>,
+}
+
+/// The record of the call a program wants, if it may be placed.
 pub(crate) async fn pass(
     host: &impl Platform,
     dialect: &dyn Dialect,
     organization: &Organization,
-    mut wanted: PlaceCall,
+    wanted: PlaceCall,
 ) -> Result<Record, Problem> {
+    let examined = examine(host, dialect, organization, wanted).await?;
+    match examined.refused {
+        Some(problem) => Err(problem),
+        None => Ok(examined.record),
+    }
+}
+
+/// Evaluates every gate. A request that names nothing that could be called fails.
+pub(crate) async fn examine(
+    host: &impl Platform,
+    dialect: &dyn Dialect,
+    organization: &Organization,
+    mut wanted: PlaceCall,
+) -> Result<Examined, Problem> {
     if let Some(url) = &wanted.callback_url {
         WebhookUrl::parse(url, &host.settings().allowed_private_origins)
             .map_err(|why| Problem::Invalid(vec![why.issue(dialect.callback_field())]))?;
@@ -38,10 +59,14 @@ pub(crate) async fn pass(
     let own = dialect.own_variables(to.as_str(), &from);
     wanted.variables.0.extend(own);
     let said = rendered(dialect, &agent, script, &wanted)?;
-    within_active_hours(&agent, host.now())?;
-    let gates = verdicts(&agent, &wanted, telephony, host.now());
+    let hours = within_active_hours(&agent, host.now())?;
+    let gates = vec![
+        callable_gate(&agent, &wanted, host.now()),
+        caller_gate(telephony, host.now()),
+        hours_gate(&agent, hours.is_none(), host.now()),
+    ];
 
-    Ok(Record {
+    let record = Record {
         v: VERSION,
         id: String::new(),
         organization: organization.id.clone(),
@@ -78,32 +103,39 @@ pub(crate) async fn pass(
         metadata: wanted.metadata,
         listed: 0,
         gates,
+    };
+    Ok(Examined {
+        record,
+        refused: hours,
     })
 }
 
-/// What was checked, and what each verdict rests on.
-fn verdicts(agent: &Agent, wanted: &PlaceCall, telephony: &Telephony, now: Time) -> Vec<Gate> {
+fn callable_gate(agent: &Agent, wanted: &PlaceCall, now: Time) -> Gate {
     let version = match (wanted.draft, &agent.draft) {
         (true, Some(_)) => "the draft",
         _ => "the published version",
     };
-    let hours = match &agent.active_hours {
+    let evidence = format!("agent {} is active and speaks {version}", agent.id);
+    Gate::new("agent", now, true, evidence)
+}
+
+fn caller_gate(telephony: &Telephony, now: Time) -> Gate {
+    let evidence = format!(
+        "telephony configuration {} has the number to call from",
+        telephony.id
+    );
+    Gate::new("caller", now, true, evidence)
+}
+
+fn hours_gate(agent: &Agent, open: bool, now: Time) -> Gate {
+    let evidence = match &agent.active_hours {
         None => "the agent has no active hours: it may call at any time".to_owned(),
         Some(hours) => format!(
-            "open from {} to {} in {}",
+            "the agent's active hours are {} to {} in {}",
             hours.start, hours.end, hours.timezone
         ),
     };
-    let agent = format!("agent {} is active and speaks {version}", agent.id);
-    let caller = format!(
-        "telephony configuration {} has a number to call from",
-        telephony.id
-    );
-    vec![
-        Gate::passed("agent", now, agent),
-        Gate::passed("caller", now, caller),
-        Gate::passed("active_hours", now, hours),
-    ]
+    Gate::new("active_hours", now, open, evidence)
 }
 
 /// The agent, if the organization may call with it.
@@ -169,10 +201,10 @@ fn caller<'a>(
     }
 }
 
-/// The agent's active hours, by its own clock.
-fn within_active_hours(agent: &Agent, now: Time) -> Result<(), Problem> {
+/// Why the agent may not call now, by its active hours and its own clock.
+fn within_active_hours(agent: &Agent, now: Time) -> Result<Option<Problem>, Problem> {
     let Some(hours) = &agent.active_hours else {
-        return Ok(());
+        return Ok(None);
     };
     let hours =
         Hours::parse(&hours.timezone, &hours.days, &hours.start, &hours.end).map_err(|_| {
@@ -182,13 +214,13 @@ fn within_active_hours(agent: &Agent, now: Time) -> Result<(), Problem> {
             ))
         })?;
     if hours.open_at(now.0) {
-        return Ok(());
+        return Ok(None);
     }
     let next = hours.next_open(now.0).map(Time);
-    Err(Problem::OutsideHours {
+    Ok(Some(Problem::OutsideHours {
         next: next.map(Time::rfc3339),
         retry_after_s: next.map(|next| (next.0 - now.0).div_ceil(1000)),
-    })
+    }))
 }
 
 struct Said {

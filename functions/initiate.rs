@@ -1,7 +1,7 @@
 //! `initiate`: place a call for a program that names the agent in the body.
 
 use crate::reply::Reply;
-use crate::{Platform, access, body, idempotency, place};
+use crate::{Platform, access, body, dry_run, idempotency, place};
 use calls::config::Permission;
 use calls::dialect::Dialect;
 use calls::problem::Problem;
@@ -18,10 +18,14 @@ pub(crate) async fn initiate(
     if let Some(category) = category {
         caller.need_category(category)?;
     }
-    let asked = body::object(request)?;
+    let mut asked = body::object(dialect, request)?;
     let intent = idempotency::intent(request, &asked)?;
+    dry_run::from_query(request, &mut asked)?;
     let wanted = dialect.read_call("", &asked)?;
     let account = caller.with_agent(host, &wanted.agent).await?;
+    if wanted.dry_run {
+        return dry_run::dry_run(host, dialect, &account.organization, wanted).await;
+    }
     let placed = place::place(
         host,
         dialect,

@@ -6,6 +6,7 @@ mod aftermath;
 mod body;
 mod contacts;
 mod documents;
+mod dry_run;
 mod fire;
 mod gates;
 mod idempotency;
@@ -163,6 +164,10 @@ async fn route(
         ["v1", "calls", call] => {
             only("GET")?;
             status::call(host, &Ringdown, request, call).await?
+        }
+        ["v1", "calls", call, "explain"] => {
+            only("GET")?;
+            status::explain(host, request, call).await?
         }
         ["v1", "calls", call, "events"] => {
             only("GET")?;

@@ -6,7 +6,7 @@ use crate::reply::{self, Reply};
 use crate::{Platform, settle, store};
 use calls::config::{Permission, REST_APIS};
 use calls::dialect::Details;
-use calls::dialect::ringdown::Ringdown;
+use calls::dialect::ringdown::{Ringdown, explain};
 use calls::dialect::voicing::Voicing;
 use calls::id::{CallId, MAX_RUN};
 use calls::problem::Problem;
@@ -39,6 +39,18 @@ pub(crate) async fn part(
     let standing = find_for(host, &caller, asked).await?;
     let shown = Ringdown.show_call(&standing.record, &standing.call, host.now());
     Ok(reply::json_reply(200, &json!({ "data": shown[list] })))
+}
+
+/// `GET /v1/calls/{id}/explain`: what was checked, what happened, and why the call ended as it did.
+pub(crate) async fn explain(
+    host: &impl Platform,
+    request: &Request<Vec<u8>>,
+    asked: &str,
+) -> Result<Reply, Problem> {
+    let account = access::check(host, request.headers(), Permission::ReadCalls).await?;
+    let standing = find(host, &account.organization.id, asked).await?;
+    let shown = explain::explain(&standing.record, &standing.call);
+    Ok(reply::json_reply(200, &shown))
 }
 
 /// `POST /v1/calls/{id}/hangup`: ends the call, whatever its state. One that has ended stays as it is.

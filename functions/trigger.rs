@@ -14,7 +14,7 @@ pub(crate) async fn trigger(
     uuid: &str,
 ) -> Result<Reply, Problem> {
     let caller = access::caller(host, request.headers(), Permission::CreateCalls).await?;
-    let asked = body::object(request)?;
+    let asked = body::object(dialect, request)?;
     let intent = idempotency::intent(request, &asked)?;
     let wanted = dialect.read_call(uuid, &asked)?;
     let account = caller.with_agent(host, &wanted.agent).await?;

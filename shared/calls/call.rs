@@ -93,7 +93,8 @@ impl Call {
         self.events.contains_key(name)
     }
 
-    fn at(&self, name: &str) -> Option<Time> {
+    /// When the event of this name happened.
+    pub fn at(&self, name: &str) -> Option<Time> {
         self.get(name).map(Event::at)
     }
 

@@ -21,6 +21,10 @@ pub trait Dialect: Sync {
     fn word(&self) -> &'static str;
     /// Reads a request to place a call. `path` is the part of the path that names the agent, if the API has one.
     fn read_call(&self, path: &str, body: &Map<String, Value>) -> Result<PlaceCall, Problem>;
+    /// Whether a body may be a list of the one object meant, as no-code tools send it.
+    fn takes_wrapped(&self) -> bool {
+        false
+    }
     /// Status and body of a placed call.
     fn show_placed(&self, record: &Record, call: &Call) -> (u16, Value);
     /// Status and body of a problem.

@@ -67,11 +67,11 @@ pub struct Gate {
 }
 
 impl Gate {
-    pub fn passed(name: &str, at: Time, evidence: impl Into<String>) -> Gate {
+    pub fn new(name: &str, at: Time, passed: bool, evidence: impl Into<String>) -> Gate {
         Gate {
             name: name.to_owned(),
             at,
-            passed: true,
+            passed,
             evidence: evidence.into(),
         }
     }

@@ -1,5 +1,7 @@
 //! Ringdown's own API: calls shown with everything known of them, problems as RFC 9457 `application/problem+json`.
 
+pub mod explain;
+
 use super::{AgentName, Caller, Details, Dialect, PlaceCall};
 use crate::call::Call;
 use crate::event::{Event, Told};
@@ -12,34 +14,54 @@ use validation::{Fields, Rule, Variables, WhenMissing};
 
 pub struct Ringdown;
 
+/// The longest name a program may give a call, in characters.
+const LONGEST_NAME: usize = 255;
+/// How many names metadata may hold, and how many bytes it may be as JSON.
+const MOST_METADATA: usize = 50;
+const LARGEST_METADATA: usize = 16 * 1024;
+
 impl Dialect for Ringdown {
     fn word(&self) -> &'static str {
         "ringdown"
     }
 
     fn read_call(&self, _path: &str, body: &Map<String, Value>) -> Result<PlaceCall, Problem> {
-        let mut fields = Fields::of(body);
+        let mut fields = Fields::lenient(body);
         let agent = fields.required_text("agent_id");
         let to = fields.required_text("to");
-        let from = fields.text("from").filter(|text| !text.is_empty());
+        let from = fields.text("from");
         let variables = fields.object("variables").cloned().unwrap_or_default();
-        let greeting = fields.text("greeting").filter(|text| !text.is_empty());
-        let agenda = fields.text("agenda").filter(|text| !text.is_empty());
+        let greeting = fields.text("greeting");
+        let agenda = fields.text("agenda");
         let telephony = fields.integer("telephony_configuration_id");
-        let mode = fields.text("mode").unwrap_or_default();
-        if !matches!(mode.as_str(), "" | "live" | "draft") {
-            fields.refuse("mode", Rule::Other("must be live or draft".to_owned()));
+        let mode = fields.word("mode", mode, "live or draft");
+        let callback_url = fields.text("callback_url");
+        let external_id = fields.text_up_to("external_id", LONGEST_NAME);
+        let metadata = fields.object("metadata").cloned().unwrap_or_default();
+        if metadata.len() > MOST_METADATA || json!(metadata).to_string().len() > LARGEST_METADATA {
+            let rule =
+                format!("must have at most {MOST_METADATA} keys and {LARGEST_METADATA} bytes");
+            fields.refuse("metadata", Rule::Other(rule));
         }
+        let dry_run = fields.boolean("dry_run").unwrap_or_default();
         fields.done().map_err(Problem::Invalid)?;
         Ok(PlaceCall {
-            draft: mode == "draft",
+            draft: mode == Some("draft"),
             from: from.map(Caller::Number),
             telephony,
             variables: Variables(variables),
             greeting,
             agenda,
+            callback_url,
+            external_id,
+            metadata,
+            dry_run,
             ..PlaceCall::new(AgentName::Id(agent), to, "to")
         })
+    }
+
+    fn takes_wrapped(&self) -> bool {
+        true
     }
 
     fn show_placed(&self, record: &Record, call: &Call) -> (u16, Value) {
@@ -161,11 +183,32 @@ impl Details for Ringdown {
             "variables": record.variables,
             "unresolved_variables": record.unresolved,
             "greeting": record.agent.greeting,
+            "external_id": record.external_id,
+            "metadata": record.metadata,
+            "contact": record.contact.as_ref().map(|contact| json!({ "id": contact.id, "name": contact.name })),
+            "callback_url": record.callback_url,
             "transcript": call.transcript().iter().map(|line| show_line(record, line)).collect::<Vec<_>>(),
             "recording_url": call.recording_url(),
             "timeline": timeline(record, call),
+            "links": links(&record.id),
         })
     }
+}
+
+/// Where more is to be had of the call, as paths of this API.
+fn links(id: &str) -> Value {
+    let at = |part: &str| format!("/v1/calls/{id}{part}");
+    json!({
+        "self": at(""),
+        "events": at("/events"),
+        "transcript": at("/transcript"),
+        "explain": at("/explain"),
+        "hangup": at("/hangup"),
+    })
+}
+
+fn mode(word: &str) -> Option<&'static str> {
+    ["live", "draft"].into_iter().find(|mode| *mode == word)
 }
 
 /// Every event with its time, its source, seconds since the call was created, and what it says.

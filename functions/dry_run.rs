@@ -1,0 +1,76 @@
+//! A dry run: everything that is checked before a call is placed, and nothing stored, taken or dialled.
+
+use crate::reply::{self, Reply};
+use crate::{Platform, gates, ledger};
+use calls::config::Organization;
+use calls::dialect::ringdown::explain::show_gate;
+use calls::dialect::{Dialect, PlaceCall};
+use calls::problem::Problem;
+use calls::record::Gate;
+use http::Request;
+use serde_json::{Map, Value, json};
+use validation::variables::show;
+use validation::{Issue, Rule};
+
+/// Lets `?dry_run=` in the URL count as the field of that name in the body.
+pub(crate) fn from_query(
+    request: &Request<Vec<u8>>,
+    body: &mut Map<String, Value>,
+) -> Result<(), Problem> {
+    const FIELD: &str = "dry_run";
+    let query = request.uri().query().unwrap_or_default();
+    let given = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == FIELD);
+    let Some((_, value)) = given.filter(|(_, value)| !value.is_empty()) else {
+        return Ok(());
+    };
+    let in_body = body
+        .get(FIELD)
+        .and_then(show)
+        .filter(|text| !text.is_empty());
+    if in_body.is_some_and(|text| !text.eq_ignore_ascii_case(&value)) {
+        // Which of the two is meant decides whether a phone rings.
+        let rule = Rule::Other("differs between the URL and the body".to_owned());
+        return Err(Problem::Invalid(vec![Issue::new(FIELD, rule)]));
+    }
+    body.insert(FIELD.to_owned(), Value::from(value.into_owned()));
+    Ok(())
+}
+
+/// What the call would be, and whether it would be placed now. A request that is wrong in itself fails as a real one does.
+pub(crate) async fn dry_run(
+    host: &impl Platform,
+    dialect: &dyn Dialect,
+    organization: &Organization,
+    wanted: PlaceCall,
+) -> Result<Reply, Problem> {
+    let examined = gates::examine(host, dialect, organization, wanted).await?;
+    let record = examined.record;
+    ledger::credential(host, &record)?;
+    let taken = host.seats_taken(&organization.id).await?;
+    let free = organization.seats.saturating_sub(taken);
+    let seat = format!("{taken} of {} seats are taken", organization.seats);
+    let mut gates = record.gates;
+    gates.push(Gate::new("seat", host.now(), free > 0, seat));
+    let no_seat = (free == 0).then_some(Problem::NoSeat { retry_after_s: 10 });
+    let refused = examined.refused.or(no_seat);
+    let shown = json!({
+        "dry_run": true,
+        "would_place": refused.is_none(),
+        // Exactly what a request that is no dry run would be answered.
+        "refusal": refused.map(|problem| dialect.show_problem(&problem).1),
+        "agent_id": record.agent.id,
+        "agent_name": record.agent.name,
+        "mode": record.mode,
+        "to": record.to,
+        "from": record.from,
+        "telephony_configuration_id": record.telephony.id,
+        "disclosure": record.agent.disclosure,
+        "greeting": record.agent.greeting,
+        "agenda": record.agent.agenda,
+        "variables": record.variables,
+        "unresolved_variables": record.unresolved,
+        "gates": gates.iter().map(show_gate).collect::<Vec<_>>(),
+        "capacity": { "seats": organization.seats, "taken": taken, "available": free },
+    });
+    Ok(reply::json_reply(200, &shown))
+}

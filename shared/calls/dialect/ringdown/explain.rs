@@ -1,0 +1,100 @@
+//! Why a call went as it did: every gate with its verdict, what happened in order, and what its end means.
+
+use super::timeline;
+use crate::call::{Call, Verdict};
+use crate::event::Outcome;
+use crate::record::{Gate, Record};
+use crate::time::Time;
+use serde_json::{Value, json};
+
+/// The body of `GET /v1/calls/{id}/explain`.
+pub fn explain(record: &Record, call: &Call) -> Value {
+    let mut gates = record.gates.clone();
+    gates.extend(seat(record, call));
+    // What was said is in the transcript.
+    let mut events = timeline(record, call);
+    events.retain(|event| event["event"] != "line");
+    let ended = call.ended();
+    json!({
+        "id": record.id,
+        "status": call.stage().word(),
+        "outcome": ended.as_ref().map(|verdict| verdict.outcome.word()),
+        "end_reason": ended.as_ref().map(|verdict| verdict.reason.as_str()),
+        "ended_by": ended.as_ref().and_then(|verdict| verdict.by),
+        "why": match &ended {
+            Some(verdict) => why(verdict),
+            None => "The call has not ended yet.".to_owned(),
+        },
+        "gates": gates.iter().map(show_gate).collect::<Vec<_>>(),
+        "what_happened": events,
+        "looked_at_again_at": call.deadline(record).map(Time::rfc3339),
+    })
+}
+
+pub fn show_gate(gate: &Gate) -> Value {
+    json!({
+        "name": gate.name,
+        "passed": gate.passed,
+        "at": gate.at.rfc3339(),
+        "evidence": gate.evidence,
+    })
+}
+
+/// The gate that is passed after the call was stored: its verdict is among the events.
+fn seat(record: &Record, call: &Call) -> Option<Gate> {
+    const NAME: &str = "seat";
+    if record.gates.iter().any(|gate| gate.name == NAME) {
+        return None;
+    }
+    if let Some(at) = call.at("no-seat") {
+        let evidence = "every seat of the organization was taken";
+        return Some(Gate::new(NAME, at, false, evidence));
+    }
+    let tried = ["dialled", "dial-refused", "dial-unknown"];
+    let at = tried.iter().filter_map(|name| call.at(name)).min()?;
+    Some(Gate::new(
+        NAME,
+        at,
+        true,
+        "the call held a seat when it was dialled",
+    ))
+}
+
+/// What an end means, in a sentence.
+fn why(verdict: &Verdict) -> String {
+    let reason = verdict.reason.as_str();
+    if let Some(code) = reason.strip_prefix("provider_refused_") {
+        return format!("Twilio refused to place the call (error {code}); nothing rang.");
+    }
+    if let Some(code) = reason.strip_prefix("provider_failed_") {
+        return format!("Twilio could not connect the call (error {code}).");
+    }
+    if let Some(code) = reason.strip_prefix("sip_") {
+        return format!("The carrier did not connect the call (SIP status {code}).");
+    }
+    let known = match reason {
+        "no_seat" => "No seat was free, so the call was never dialled.",
+        "busy" => "The line was busy.",
+        "no_answer" => "Nobody answered while the phone rang.",
+        "canceled" => "The call was ended before anybody answered.",
+        "provider_failed" => "Twilio could not connect the call and did not say why.",
+        "machine" => "A machine answered, and the agent does not talk to machines.",
+        "hangup_requested" => "The call was ended by a request to hang up.",
+        "contact_hung_up" => "The person called hung up.",
+        "agent_ended" => "The agent had said all it had to say.",
+        "hangup_key" => "The person called pressed a key that ends the call.",
+        "silence" => "Both sides were silent for as long as the agent allows.",
+        "max_duration" => "The call reached the longest duration the agent allows.",
+        "voice_lost" => "The voice container was lost while the call went on.",
+        "voice_not_started" => "No voice container could be started.",
+        "voice_silent" => "The voice container never said how the conversation ended.",
+        "media_never_started" => {
+            "The phone was answered, but its audio never reached the voice container."
+        }
+        _ if verdict.outcome == Outcome::Lost => {
+            return format!("Nobody could say what became of the call: {reason}.");
+        }
+        _ => return format!("The call ended: {}.", reason.replace('_', " ")),
+    };
+    known.to_owned()
+}
