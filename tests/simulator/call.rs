@@ -3,6 +3,7 @@
 use crate::callbacks::{self, Teller};
 use crate::clock::now_ms;
 use crate::contact::Contact;
+use crate::faults::Step;
 use crate::order::{Order, Twiml};
 use crate::record::{Change, Fields, Media, Record};
 use crate::recording;
@@ -192,6 +193,7 @@ impl Leg<'_> {
 
 /// Plays a call through, from queued to its last callback.
 pub(crate) async fn live(twilio: Arc<Twilio>, call: Arc<Call>, mut steering: Steering) {
+    let to = &call.order.to;
     let teller = callbacks::start(twilio.clone(), call.clone());
     let ending = play(&twilio, &call, &mut steering, &teller).await;
     let ended_at_ms = now_ms();
@@ -211,6 +213,7 @@ pub(crate) async fn live(twilio: Arc<Twilio>, call: Arc<Call>, mut steering: Ste
         record.ended_at_ms = Some(ended_at_ms);
     }
     twilio.ended(&call);
+    twilio.hold(to, Step::End).await;
     teller.tell("completed", ending.status);
     recording::tell(&twilio, &call).await;
 }
@@ -221,9 +224,11 @@ async fn play(
     steering: &mut Steering,
     teller: &Teller,
 ) -> Ending {
+    let to = &call.order.to;
     if let Some(ending) = unanswered_for(QUEUED, steering).await {
         return ending;
     }
+    twilio.hold(to, Step::Ring).await;
     teller.tell("initiated", "initiated");
     if call.scenario == Scenario::Failed {
         let ended = unanswered_for(REFUSED, steering).await;
@@ -241,9 +246,14 @@ async fn play(
     }
     teller.tell("ringing", "ringing");
     let config = &twilio.config;
+    let (ring_ms, call_ms) = {
+        let mut faults = twilio.faults();
+        let faults = faults.of(to);
+        (faults.ring_ms, faults.call_ms)
+    };
     let no_answer = Ending::unanswered("no-answer", "carrier", 487);
     let patience = Duration::from_secs(call.order.timeout_s);
-    let answers_after = Duration::from_millis(config.ring_ms);
+    let answers_after = Duration::from_millis(ring_ms.unwrap_or(config.ring_ms));
     let (rings, then) = match call.scenario {
         Scenario::Busy => (REFUSED, Some(Ending::unanswered("busy", "carrier", 486))),
         Scenario::NoAnswer => {
@@ -261,6 +271,7 @@ async fn play(
         record.status = "in-progress";
         record.answered_at_ms = Some(now_ms());
     }
+    twilio.hold(to, Step::Answer).await;
     teller.tell("answered", "in-progress");
     let now = Instant::now();
     let contact = if call.scenario == Scenario::Voicemail {
@@ -273,7 +284,7 @@ async fn play(
         call,
         steering,
         contact,
-        patience: now + Duration::from_millis(config.call_ms),
+        patience: now + Duration::from_millis(call_ms.unwrap_or(config.call_ms)),
         limit: now + Duration::from_secs(call.order.time_limit_s.unwrap_or(14_400)),
     };
     verbs::run(&mut leg).await

@@ -6,6 +6,7 @@ use crate::order::Hook;
 use crate::record::{Callback, Fields};
 use crate::scenario::Scenario;
 use crate::twilio::Twilio;
+use futures_util::future::join_all;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -96,15 +97,17 @@ struct Mood {
     delay: Duration,
     shuffled: bool,
     copies: u32,
+    at_once: bool,
     dropped: Vec<String>,
 }
 
 fn mood(twilio: &Twilio, call: &Call) -> Mood {
-    let faults = twilio.faults().callbacks.clone();
+    let faults = twilio.faults().of(&call.order.to).callbacks.clone();
     let mut mood = Mood {
         delay: Duration::from_millis(faults.delay_ms),
         shuffled: faults.shuffle,
         copies: faults.duplicate,
+        at_once: faults.at_once,
         dropped: faults.drop,
     };
     match call.scenario {
@@ -155,11 +158,16 @@ async fn deliver(twilio: Arc<Twilio>, call: Arc<Call>, mut queue: UnboundedRecei
         if waits {
             continue;
         }
-        held.reverse();
-        send(&twilio, &call, &hook, &held, false).await;
-        held.reverse();
-        for _ in 0..mood.copies {
-            send(&twilio, &call, &hook, &held, true).await;
+        let copies = (0..mood.copies).map(|_| send(&twilio, &call, &hook, &held, true));
+        if mood.at_once {
+            let first = send(&twilio, &call, &hook, &held, false);
+            join_all([first].into_iter().chain(copies)).await;
+        } else {
+            let last_first: Vec<Told> = held.iter().rev().cloned().collect();
+            send(&twilio, &call, &hook, &last_first, false).await;
+            for copy in copies {
+                copy.await;
+            }
         }
         held.clear();
     }

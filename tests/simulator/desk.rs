@@ -8,20 +8,30 @@ use crate::server::App;
 use crate::speech::write_wav;
 use crate::twilio::Stats;
 use axum::Json;
-use axum::extract::{Path, State};
+use axum::extract::{Path, Query, State};
 use axum::http::{StatusCode, header};
 use axum::response::{IntoResponse, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
 
-/// Every call, oldest first.
-pub(crate) async fn calls(State(app): State<App>) -> Json<Vec<Record>> {
-    Json(
-        app.calls()
-            .iter()
-            .map(|call| call.record().clone())
-            .collect(),
-    )
+/// Which calls are asked for.
+#[derive(Deserialize)]
+pub(crate) struct Wanted {
+    /// How the number dialled begins.
+    #[serde(default)]
+    to: String,
+}
+
+/// Every call, oldest first, or those to numbers that begin with `?to=`.
+pub(crate) async fn calls(
+    State(app): State<App>,
+    Query(wanted): Query<Wanted>,
+) -> Json<Vec<Record>> {
+    let calls = app.calls();
+    let calls = calls
+        .iter()
+        .filter(|call| call.order.to.starts_with(&wanted.to));
+    Json(calls.map(|call| call.record().clone()).collect())
 }
 
 /// Forgets the ended ones.
@@ -104,16 +114,26 @@ pub(crate) async fn stats(State(app): State<App>) -> Json<Stats> {
     Json(app.stats())
 }
 
-pub(crate) async fn faults(State(app): State<App>) -> Json<Faults> {
-    Json(app.faults().clone())
+/// The numbers a request about faults is for; all of them without.
+type To = Option<Path<String>>;
+
+pub(crate) async fn faults(State(app): State<App>, to: To) -> Json<Value> {
+    let (faults, held) = app.faults().show(to.as_deref().map(String::as_str));
+    let mut shown = json!(faults);
+    shown["held"] = json!(held);
+    Json(shown)
 }
 
-pub(crate) async fn set_faults(State(app): State<App>, Json(faults): Json<Faults>) -> Json<Faults> {
-    *app.faults() = faults.clone();
+pub(crate) async fn set_faults(
+    State(app): State<App>,
+    to: To,
+    Json(faults): Json<Faults>,
+) -> Json<Faults> {
+    app.faults().set(to.map(|Path(to)| to), faults.clone());
     Json(faults)
 }
 
-pub(crate) async fn forget_faults(State(app): State<App>) -> StatusCode {
-    *app.faults() = Faults::default();
+pub(crate) async fn forget_faults(State(app): State<App>, to: To) -> StatusCode {
+    app.faults().forget(to.as_deref().map(String::as_str));
     StatusCode::NO_CONTENT
 }

@@ -22,10 +22,11 @@ pub(crate) async fn list(
     headers: HeaderMap,
 ) -> Result<Json<Value>, Refusal> {
     authorized(&app, &account, &headers)?;
-    let fault = HttpFault::take(&mut app.faults().read);
-    stumble(fault, &cut).await?;
     let query = query.unwrap_or_default();
     let fields = form(query.as_bytes());
+    let to = value(&fields, "To").unwrap_or_default();
+    let fault = HttpFault::take(&mut app.faults().of(to).read);
+    stumble(fault, &cut).await?;
     let number = |name: &str| value(&fields, name).and_then(|text| text.parse::<usize>().ok());
     let size = number("PageSize").unwrap_or(50).clamp(1, 1000);
     let page = number("Page").unwrap_or(0);

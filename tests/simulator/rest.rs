@@ -2,7 +2,7 @@
 
 use crate::call::{Call, Steer};
 use crate::clock::rfc2822;
-use crate::faults::HttpFault;
+use crate::faults::{HttpFault, Step};
 use crate::order::{Order, replacement, value};
 use crate::record::Fields;
 use crate::refusal::{Refusal, bad_request, not_found, of_number, of_status, unauthorized};
@@ -33,11 +33,12 @@ pub(crate) async fn create(
     let account = authorized(&app, &sid, &headers)?.clone();
     let fields = form(&body);
     let order = Order::parse(&fields)?;
-    let scenario = Scenario::of(&order.to);
+    let scenario = app.scenario(&order.to);
     if let Scenario::Refused(code) = scenario {
         return Err(of_number(code, &order.to));
     }
-    let fault = HttpFault::take(&mut app.faults().create);
+    app.hold(&order.to, Step::Create).await;
+    let fault = HttpFault::take(&mut app.faults().of(&order.to).create);
     if let Some(fault) = &fault
         && (fault.cut || fault.status.is_some())
         && !fault.place
@@ -45,6 +46,7 @@ pub(crate) async fn create(
         return Err(break_down(fault, &cut).await);
     }
     let call = app.place(&account, order, fields);
+    app.hold(&call.order.to, Step::CreateAnswer).await;
     if let Some(fault) = fault {
         if fault.cut || fault.status.is_some() {
             call.record().create_answer = fault.status.unwrap_or(0);
@@ -86,9 +88,9 @@ pub(crate) async fn read(
     uri: Uri,
 ) -> Result<Json<Value>, Refusal> {
     authorized(&app, &account, &headers)?;
-    let fault = HttpFault::take(&mut app.faults().read);
-    stumble(fault, &cut).await?;
     let call = find(&app, &account, &file, &uri)?;
+    let fault = HttpFault::take(&mut app.faults().of(&call.order.to).read);
+    stumble(fault, &cut).await?;
     Ok(Json(shown(&call.record())))
 }
 
@@ -102,9 +104,9 @@ pub(crate) async fn change(
     body: Bytes,
 ) -> Result<Json<Value>, Refusal> {
     authorized(&app, &account, &headers)?;
-    let fault = HttpFault::take(&mut app.faults().change);
-    stumble(fault, &cut).await?;
     let call = find(&app, &account, &file, &uri)?;
+    let fault = HttpFault::take(&mut app.faults().of(&call.order.to).change);
+    stumble(fault, &cut).await?;
     let fields = form(&body);
     let status = call.record().status;
     let waiting = matches!(status, "queued" | "ringing");

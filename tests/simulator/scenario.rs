@@ -1,9 +1,9 @@
 //! What happens to a call, chosen by the number it dials.
 
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 
 /// The story of one call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub(crate) enum Scenario {
     /// `+15005550006` and every number not named here.

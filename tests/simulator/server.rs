@@ -96,6 +96,12 @@ fn routes(app: App) -> Router {
                 .put(desk::set_faults)
                 .delete(desk::forget_faults),
         )
+        .route(
+            "/_sim/faults/{to}",
+            get(desk::faults)
+                .put(desk::set_faults)
+                .delete(desk::forget_faults),
+        )
         .route("/_sim/inbox", axum::routing::delete(inbox::forget_all))
         .route(
             "/_sim/inbox/{name}",

@@ -1,7 +1,7 @@
 //! The whole of the simulated Twilio: its accounts, its calls, and what a test has asked of it.
 
 use crate::call::{Call, Steer};
-use crate::faults::Faults;
+use crate::faults::{Asked, Step};
 use crate::inbox::Inbox;
 use crate::order::Order;
 use crate::record::Fields;
@@ -11,6 +11,7 @@ use crate::webhook::Http;
 use serde::Serialize;
 use std::collections::{HashMap, VecDeque};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// Ended calls whose audio is kept: at 25 s and both directions about 80 MB.
@@ -77,7 +78,7 @@ pub(crate) struct Twilio {
     pub base_url: String,
     pub http: Http,
     pub inbox: Inbox,
-    faults: Mutex<Faults>,
+    faults: Mutex<Asked>,
     calls: Mutex<Calls>,
 }
 
@@ -119,8 +120,22 @@ impl Twilio {
             .find(|account| account.sid == sid)
     }
 
-    pub(crate) fn faults(&self) -> MutexGuard<'_, Faults> {
+    pub(crate) fn faults(&self) -> MutexGuard<'_, Asked> {
         lock(&self.faults)
+    }
+
+    /// What is to happen to a call to this number.
+    pub(crate) fn scenario(&self, to: &str) -> Scenario {
+        let asked = self.faults().of(to).story;
+        asked.unwrap_or_else(|| Scenario::of(to))
+    }
+
+    /// Waits as long as calls to this number are held up before `step`.
+    pub(crate) async fn hold(&self, to: &str, step: Step) {
+        let mut counted = None;
+        while self.faults().holds(to, step, &mut counted) {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
     }
 
     /// Counts a create request.
@@ -135,7 +150,7 @@ impl Twilio {
         order: Order,
         parameters: Fields,
     ) -> Arc<Call> {
-        let scenario = Scenario::of(&order.to);
+        let scenario = self.scenario(&order.to);
         let (steer, steered) = mpsc::unbounded_channel();
         let call = Arc::new(Call::new(
             account.clone(),

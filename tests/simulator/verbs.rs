@@ -3,6 +3,7 @@
 use crate::amd;
 use crate::call::{Ending, Leg, Steer};
 use crate::documents::{self, Page};
+use crate::faults::Step as Hold;
 use crate::media;
 use crate::order::{Hook, Twiml};
 use crate::record::Fields;
@@ -30,6 +31,7 @@ impl Step {
 }
 
 pub(crate) async fn run(leg: &mut Leg<'_>) -> Ending {
+    leg.twilio.hold(&leg.call.order.to, Hold::Twiml).await;
     let mut step = match amd::detect(leg).await {
         Ok(()) => Step::Goto(leg.call.order.twiml.clone(), Vec::new()),
         Err(step) => step,
@@ -55,6 +57,7 @@ async fn document(leg: &mut Leg<'_>, page: Page) -> Step {
         by = "twiml";
         let done = match verb {
             Verb::Connect { action, stream } => {
+                leg.twilio.hold(&leg.call.order.to, Hold::Media).await;
                 match media::run(leg, &stream, page.base.as_deref()).await {
                     Ok(closed_by) => {
                         by = closed_by;

@@ -213,3 +213,29 @@ async fn detection_and_recording_have_callbacks_of_their_own() {
     let (_, list) = stage.rest(Method::GET, &path, &[]).await.unwrap();
     assert_eq!(list["recordings"][0]["sid"], recording["RecordingSid"]);
 }
+
+/// Faults for the numbers that begin so: a call waits before a step, and goes on with a story of its own.
+#[tokio::test]
+async fn a_call_waits_where_it_is_told_to() {
+    let stage = Stage::new(quick()).await;
+    let hold =
+        json!({"hold": "ring", "story": "busy", "callbacks": {"duplicate": 9, "at_once": true}});
+    let put = stage.desk(Method::PUT, "/faults/+1415555", hold);
+    assert_eq!(put.await.0, 200);
+    let held = stage.place("+14155550123").await;
+    let other = stage.place("+15005550010").await;
+    stage.ended(&other).await;
+    let (_, faults) = stage
+        .desk(Method::GET, "/faults/+1415555", Value::Null)
+        .await;
+    assert_eq!(faults["held"], 1, "{faults}");
+    let go_on = json!({"story": "busy", "callbacks": {"duplicate": 9, "at_once": true}});
+    stage.desk(Method::PUT, "/faults/+1415555", go_on).await;
+    let record = stage.ended(&held).await;
+    assert_eq!(record["status"], "busy");
+    assert_eq!(record["callbacks"].as_array().unwrap().len(), 30);
+    let (_, calls) = stage
+        .desk(Method::GET, "/calls?to=%2B1415", Value::Null)
+        .await;
+    assert_eq!(calls.as_array().unwrap().len(), 1);
+}
