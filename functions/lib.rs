@@ -15,6 +15,7 @@ mod join;
 pub mod launcher;
 mod ledger;
 mod list;
+mod openapi;
 mod place;
 pub mod platform;
 mod reply;
@@ -204,6 +205,10 @@ async fn route(
         ["health", "fleet"] => {
             only("GET")?;
             status::fleet(host, request).await?
+        }
+        ["openapi.json"] => {
+            only("GET")?;
+            openapi::document(request)
         }
         ["twiml", token] => {
             only("POST")?;
