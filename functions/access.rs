@@ -123,7 +123,8 @@ pub(crate) fn administrator(host: &impl Platform, headers: &HeaderMap) -> Result
     }
 }
 
-fn api_key(headers: &HeaderMap) -> Option<&str> {
+/// The key a request carries, as it was sent.
+pub(crate) fn api_key(headers: &HeaderMap) -> Option<&str> {
     let named = headers
         .get("x-api-key")
         .and_then(|value| value.to_str().ok());

@@ -4,6 +4,7 @@ mod access;
 mod admin;
 mod aftermath;
 mod body;
+mod campaigns;
 mod contacts;
 mod documents;
 mod dry_run;
@@ -129,11 +130,15 @@ async fn route(
         }
         ["api", "v1", "campaigns", "get-call-details"] => {
             only("GET")?;
-            status::call_details(host, request, None).await?
+            campaigns::call_details(host, request, None).await?
+        }
+        ["api", "v1", "campaigns", "get-call-details", "bulk-by-ids"] => {
+            only("POST")?;
+            campaigns::by_ids(host, request).await?
         }
         ["api", "v1", "campaigns", "get-call-details", call] => {
             only("GET")?;
-            status::call_details(host, request, Some(call)).await?
+            campaigns::call_details(host, request, Some(call)).await?
         }
         ["api", "v1", "dialout"] | ["api", "v1", "sip", "dialout"] => {
             only("POST")?;

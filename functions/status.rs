@@ -4,16 +4,14 @@ use crate::access::{self, Caller};
 use crate::ledger::{self, Standing};
 use crate::reply::{self, Reply};
 use crate::{Platform, settle, store};
-use calls::config::{Permission, REST_APIS};
+use calls::config::Permission;
 use calls::dialect::Details;
 use calls::dialect::ringdown::{Ringdown, explain};
-use calls::dialect::voicing::Voicing;
 use calls::id::{CallId, MAX_RUN};
 use calls::problem::Problem;
 use calls::twilio::dial::is_sid;
 use http::Request;
 use serde_json::json;
-use validation::{Issue, Rule};
 
 /// `GET /v1/calls/{id}`, `GET /api/v1/runs/{workflow_run_id}` and `GET /api/outbound/{id}/status`
 pub(crate) async fn call(
@@ -47,8 +45,8 @@ pub(crate) async fn explain(
     request: &Request<Vec<u8>>,
     asked: &str,
 ) -> Result<Reply, Problem> {
-    let account = access::check(host, request.headers(), Permission::ReadCalls).await?;
-    let standing = find(host, &account.organization.id, asked).await?;
+    let caller = access::caller(host, request.headers(), Permission::ReadCalls).await?;
+    let standing = find_for(host, &caller, asked).await?;
     let shown = explain::explain(&standing.record, &standing.call);
     Ok(reply::json_reply(200, &shown))
 }
@@ -83,28 +81,12 @@ pub(crate) async fn me(host: &impl Platform, request: &Request<Vec<u8>>) -> Resu
     Ok(reply::json_reply(200, &shown))
 }
 
-/// `GET /api/v1/campaigns/get-call-details?call_id=` and `…/get-call-details/{call_id}`
-pub(crate) async fn call_details(
-    host: &impl Platform,
-    request: &Request<Vec<u8>>,
-    in_path: Option<&str>,
-) -> Result<Reply, Problem> {
-    let caller = access::caller(host, request.headers(), Permission::ReadCalls).await?;
-    caller.need_category(REST_APIS)?;
-    let query = request.uri().query().unwrap_or_default();
-    let in_query = form_urlencoded::parse(query.as_bytes()).find(|(name, _)| name == "call_id");
-    let asked = in_path
-        .map(str::to_owned)
-        .or(in_query.map(|(_, value)| value.into_owned()));
-    let asked =
-        asked.ok_or_else(|| Problem::Invalid(vec![Issue::new("call_id", Rule::Missing)]))?;
-    let standing = find_for(host, &caller, &asked).await?;
-    let shown = Voicing.show_call(&standing.record, &standing.call, host.now());
-    Ok(reply::json_reply(200, &shown))
-}
-
 /// The call of this id, if the caller may see it.
-async fn find_for(host: &impl Platform, caller: &Caller, asked: &str) -> Result<Standing, Problem> {
+pub(crate) async fn find_for(
+    host: &impl Platform,
+    caller: &Caller,
+    asked: &str,
+) -> Result<Standing, Problem> {
     let tenant = match caller {
         Caller::Account(account) => return find(host, &account.organization.id, asked).await,
         Caller::Tenant { tenant, .. } => tenant,

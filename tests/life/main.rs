@@ -4,6 +4,7 @@
 mod contacts;
 mod crash;
 mod doubt;
+mod lists;
 mod words;
 
 use calls::id::CallId;

@@ -1,5 +1,9 @@
 //! voicing: reading calls back by `get-call-details`. Source: Voicing AI's "API Flow" guide.
 
+mod asked;
+
+pub use asked::{Page, call_id, call_ids};
+
 use super::{AgentName, Details, Dialect, PlaceCall, detail};
 use crate::call::{Call, Stage};
 use crate::event::Outcome;
