@@ -3,6 +3,7 @@
 //! `ENCRYPTION_KEY` imports.
 
 mod check;
+mod crm;
 mod lines;
 
 use crate::reply::{self, Reply};

@@ -1,8 +1,9 @@
 //! Everything that is checked before a call is stored: agent, numbers, texts, hours. What passes is the call's record.
 
-use crate::{Platform, contacts, store};
+use crate::{Platform, contacts, crm, store};
 use calls::config::{Agent, Organization, Script, Telephony, VERSION, WhenMissing};
 use calls::dialect::{Caller, Dialect, PlaceCall};
+use calls::known::{self, Known};
 use calls::problem::Problem;
 use calls::record::{AgentSaid, Contact, Gate, Record, TelephonyUsed};
 use calls::time::Time;
@@ -58,13 +59,27 @@ pub(crate) async fn examine(
     }
     let own = dialect.own_variables(to.as_str(), &from);
     wanted.variables.0.extend(own);
-    let said = rendered(dialect, &agent, script, &wanted)?;
     let hours = within_active_hours(&agent, host.now())?;
     let gates = vec![
         callable_gate(&agent, &wanted, host.now()),
         caller_gate(telephony, host.now()),
         hours_gate(&agent, hours.is_none(), host.now()),
     ];
+    let mut known = Known {
+        variables: wanted.variables.clone(),
+        call: known::outbound(to.as_str(), &from),
+        system: known::system(agent.zone(), host.now()),
+        ..Known::default()
+    };
+    // Nobody is asked about a person who is not to be called now.
+    let fetched = match hours.is_none() {
+        true => crm::fetch(host, &agent, &known, |path| dialect.value_of(&known, path)).await,
+        false => None,
+    };
+    if let Some(fetched) = &fetched {
+        known.crm.0.clone_from(&fetched.values);
+    }
+    let said = rendered(dialect, &agent, script, &wanted, &known)?;
 
     let record = Record {
         v: VERSION,
@@ -101,6 +116,8 @@ pub(crate) async fn examine(
         callback_url: wanted.callback_url,
         external_id: wanted.external_id,
         metadata: wanted.metadata,
+        timezone: agent.zone().name().to_owned(),
+        fetched,
         listed: 0,
         gates,
     };
@@ -234,6 +251,7 @@ fn rendered(
     agent: &Agent,
     script: &Script,
     wanted: &PlaceCall,
+    known: &Known,
 ) -> Result<Said, Problem> {
     let when_missing = match script.when_missing {
         WhenMissing::AsDialect => dialect.when_missing(),
@@ -244,7 +262,7 @@ fn rendered(
     let mut fill = |template: &str| {
         let filled = render(
             template,
-            |path| dialect.value_of(&wanted.variables, path),
+            |path| dialect.value_of(known, path),
             when_missing,
         );
         for name in filled.missing {

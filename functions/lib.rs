@@ -6,6 +6,7 @@ mod aftermath;
 mod body;
 mod campaigns;
 mod contacts;
+mod crm;
 mod documents;
 mod dry_run;
 mod fire;

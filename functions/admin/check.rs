@@ -1,5 +1,6 @@
 //! Checks an import whole: what each line says, and what the lines say of each other and of what is stored.
 
+use super::crm::{self, Whose};
 use super::lines::{
     AgentLine, KeyLine, Line, NumberLine, Numbered, OrganizationLine, TelephonyLine,
 };
@@ -12,6 +13,7 @@ use calls::secret::{Secret, sha256_hex};
 use calls::twilio;
 use http::Uri;
 use std::collections::{BTreeMap, BTreeSet};
+use validation::zone::Zone;
 use validation::{Country, Issue, Phone, Rule, is_uuid};
 
 /// What an import starts from: the stored documents its lines touch.
@@ -136,7 +138,7 @@ pub(super) fn check(
                     Err(why) => refuse(number, why),
                 }
             }
-            Line::Agent(line) => match agent(*line, &plan) {
+            Line::Agent(line) => match agent(host, *line, &plan) {
                 Ok(agent) => {
                     if let Err(why) = claim(&agent, &mut plan, &mut checked) {
                         refuse(number, why);
@@ -283,7 +285,7 @@ fn add_number(organization: &mut Organization, line: &NumberLine) -> Result<(), 
     Ok(())
 }
 
-fn agent(line: AgentLine, plan: &Plan) -> Result<Agent, String> {
+fn agent(host: &impl Platform, line: AgentLine, plan: &Plan) -> Result<Agent, String> {
     need_slug("id", &line.id)?;
     if let Some(organization) = &line.organization
         && !plan.organizations.contains_key(organization)
@@ -316,6 +318,21 @@ fn agent(line: AgentLine, plan: &Plan) -> Result<Agent, String> {
             .map_err(|issues| format!("active_hours: {}", said(&issues)))?;
     }
     let names = names(&line);
+    if let Some(timezone) = &line.timezone
+        && Zone::parse(timezone).is_none()
+    {
+        return Err("timezone must be a time zone of the IANA database".to_owned());
+    }
+    let whose = |part| Whose {
+        organization: line.organization.as_deref().unwrap_or_default(),
+        agent: &line.id,
+        part,
+    };
+    let pre_fetch = line
+        .pre_fetch
+        .map(|pre_fetch| crm::pre_fetch(host, pre_fetch, &whose("pre_fetch")))
+        .transpose()
+        .map_err(|why| format!("pre_fetch: {why}"))?;
     Ok(Agent {
         v: VERSION,
         name: line.name.unwrap_or_else(|| line.id.clone()),
@@ -327,6 +344,8 @@ fn agent(line: AgentLine, plan: &Plan) -> Result<Agent, String> {
         published: line.published,
         draft: line.draft,
         active_hours: line.active_hours,
+        timezone: line.timezone,
+        pre_fetch,
     })
 }
 

@@ -1,5 +1,6 @@
 //! The lines of an import and an export. One line describes one thing and names its kind in `type`.
 
+use super::crm::{self, PreFetchLine};
 use calls::config::{
     ActiveHours, Agent, Key, Number, Opens, Organization, Permission, Script, Telephony,
 };
@@ -92,6 +93,11 @@ pub(super) struct AgentLine {
     pub(super) draft: Option<Script>,
     #[serde(default)]
     pub(super) active_hours: Option<ActiveHours>,
+    /// IANA name.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) timezone: Option<String>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) pre_fetch: Option<PreFetchLine>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -191,6 +197,8 @@ pub(super) fn of_agent(agent: Agent) -> Line {
         published: agent.published,
         draft: agent.draft,
         active_hours: agent.active_hours,
+        timezone: agent.timezone,
+        pre_fetch: agent.pre_fetch.map(crm::of_pre_fetch),
     }))
 }
 

@@ -1,9 +1,11 @@
 //! What is configured: organizations with their telephony configurations and numbers, API keys, agents.
 //! These are the stored forms; each carries its version. Written by import, read by every request.
 
+use crate::crm::PreFetch;
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use validation::zone::Zone;
 
 /// The version written into every stored document.
 pub const VERSION: u32 = 1;
@@ -100,6 +102,11 @@ pub struct Agent {
     pub published: Option<Script>,
     pub draft: Option<Script>,
     pub active_hours: Option<ActiveHours>,
+    /// IANA name of the zone whose clocks its texts and results show; of its active hours, or UTC, if it names none.
+    #[serde(default)]
+    pub timezone: Option<String>,
+    #[serde(default)]
+    pub pre_fetch: Option<PreFetch>,
 }
 
 /// The ids by which the dialects call an agent.
@@ -225,6 +232,15 @@ impl Key {
 }
 
 impl Agent {
+    /// The zone whose clocks its texts and results show.
+    pub fn zone(&self) -> Zone {
+        let named = self.timezone.as_deref();
+        let hours = self.active_hours.as_ref();
+        let name = named.or(hours.map(|hours| hours.timezone.as_str()));
+        // What an import stored is a zone, and UTC is one.
+        name.and_then(Zone::parse).unwrap_or(Zone::UTC)
+    }
+
     /// What a call speaks: the published version, or on asisso's test URL the draft, or the published one if there is no draft.
     pub fn script(&self, draft: bool) -> Option<&Script> {
         match (draft, &self.draft) {

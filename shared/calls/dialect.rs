@@ -9,6 +9,7 @@ pub mod ringdown;
 pub mod voicing;
 
 use crate::call::Call;
+use crate::known::Known;
 use crate::problem::Problem;
 use crate::record::Record;
 use crate::time::Time;
@@ -38,7 +39,7 @@ pub trait Dialect: Sync {
         Map::new()
     }
     /// The value of a template's path.
-    fn value_of(&self, variables: &Variables, path: &str) -> Option<String>;
+    fn value_of(&self, known: &Known, path: &str) -> Option<String>;
     /// Whether the answer to a placed call must name Twilio's SID, and so wait for it.
     fn names_sid(&self) -> bool {
         false

@@ -13,9 +13,11 @@
 
 pub mod call;
 pub mod config;
+pub mod crm;
 pub mod dialect;
 pub mod event;
 pub mod id;
+pub mod known;
 pub mod list;
 pub mod media;
 pub mod problem;

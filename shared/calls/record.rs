@@ -1,6 +1,7 @@
 //! What a call is opened with: everything decided before Twilio hears of it. Stored once, never changed.
 
 use crate::config::OnMachine;
+use crate::crm::Fetched;
 use crate::id::CallId;
 use crate::secret;
 use crate::time::Time;
@@ -47,6 +48,12 @@ pub struct Record {
     /// Given back with the call, never read.
     #[serde(default)]
     pub metadata: Map<String, Value>,
+    /// The zone of the agent, whose clocks results show. Empty: UTC.
+    #[serde(default)]
+    pub timezone: String,
+    /// What the agent's CRM was asked before the call, if it has one.
+    #[serde(default)]
+    pub fetched: Option<Fetched>,
     /// The call's number in the organization's list.
     #[serde(default)]
     pub listed: u64,

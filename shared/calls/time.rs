@@ -1,6 +1,7 @@
 //! Points in time: milliseconds since 1970, shown as RFC 3339 in UTC.
 
 use serde::{Deserialize, Serialize};
+use validation::zone::Zone;
 
 /// Milliseconds since 1970-01-01T00:00:00Z.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
@@ -19,6 +20,15 @@ impl Time {
     /// Seconds from `earlier` to here, to the millisecond; zero if `earlier` is later.
     pub fn seconds_since(self, earlier: Time) -> f64 {
         self.0.saturating_sub(earlier.0) as f64 / 1000.0
+    }
+
+    /// `2026-11-20T15:00:00+05:30`, by the clocks of a zone, to the second.
+    pub fn rfc3339_in(self, zone: Zone) -> String {
+        let offset_s = zone.local(self.0).offset_s;
+        let shown = Time(self.0.saturating_add_signed(i64::from(offset_s) * 1000)).rfc3339();
+        let sign = if offset_s < 0 { '-' } else { '+' };
+        let minutes = offset_s.unsigned_abs() / 60;
+        format!("{}{sign}{:02}:{:02}", &shown[..19], minutes / 60, minutes % 60)
     }
 
     /// `2026-11-20T09:30:00.125Z`

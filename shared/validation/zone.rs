@@ -69,6 +69,11 @@ impl Weekday {
 }
 
 impl Zone {
+    pub const UTC: Zone = Zone {
+        name: "UTC",
+        rule: crate::zone_rule::fixed(0),
+    };
+
     /// The zone of an IANA name or alias, in any case: `Asia/Kolkata`, `asia/calcutta`, `UTC`.
     pub fn parse(name: &str) -> Option<Zone> {
         let name = name.trim();
@@ -179,6 +184,7 @@ mod tests {
     #[test]
     fn shows_the_date_across_leap_days_and_years() {
         let utc = Zone::parse("UTC").unwrap();
+        assert_eq!(utc, Zone::UTC);
         let auckland = Zone::parse("Pacific/Auckland").unwrap();
         for (zone, unix_s, expected) in [
             (utc, 0, (1970, 1, 1, Weekday::Thursday, 0)),

@@ -4,6 +4,7 @@
 use super::{AgentName, Caller, Details, Dialect, PlaceCall};
 use crate::call::{Call, Verdict};
 use crate::event::Outcome;
+use crate::known::Known;
 use crate::problem::Problem;
 use crate::record::Record;
 use crate::time::Time;
@@ -114,8 +115,8 @@ impl Dialect for AlloMia {
         (status, json!({ "error": text }))
     }
 
-    fn value_of(&self, variables: &Variables, path: &str) -> Option<String> {
-        variables.at(path)
+    fn value_of(&self, known: &Known, path: &str) -> Option<String> {
+        known.variables.at(path).or_else(|| known.named(path))
     }
 
     fn when_missing(&self) -> WhenMissing {

@@ -6,6 +6,7 @@ use super::{
 };
 use crate::call::{Call, Stage};
 use crate::event::Outcome;
+use crate::known::Known;
 use crate::problem::Problem;
 use crate::record::Record;
 use crate::time::Time;
@@ -123,9 +124,11 @@ impl Dialect for Asisso {
     }
 
     /// `{{initial_context.user.name}}` and `{{user.name}}` are the same.
-    fn value_of(&self, variables: &Variables, path: &str) -> Option<String> {
+    fn value_of(&self, known: &Known, path: &str) -> Option<String> {
         let bare = path.strip_prefix("initial_context.").unwrap_or(path);
-        variables.at(path).or_else(|| variables.at(bare))
+        let variables = &known.variables;
+        let given = variables.at(path).or_else(|| variables.at(bare));
+        given.or_else(|| known.named(path))
     }
 
     fn when_missing(&self) -> WhenMissing {

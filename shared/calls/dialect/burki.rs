@@ -2,6 +2,7 @@
 
 use super::{AgentName, Caller, Dialect, PlaceCall, detail, detail_list, detail_malformed};
 use crate::call::Call;
+use crate::known::Known;
 use crate::problem::Problem;
 use crate::record::Record;
 use serde_json::{Map, Value, json};
@@ -89,8 +90,8 @@ impl Dialect for Burki {
         (status, detail(problem.text()))
     }
 
-    fn value_of(&self, variables: &Variables, path: &str) -> Option<String> {
-        variables.at(path)
+    fn value_of(&self, known: &Known, path: &str) -> Option<String> {
+        known.variables.at(path).or_else(|| known.named(path))
     }
 
     fn names_sid(&self) -> bool {

@@ -5,6 +5,7 @@ pub mod explain;
 use super::{AgentName, Caller, Details, Dialect, PlaceCall};
 use crate::call::Call;
 use crate::event::{Event, Told};
+use crate::known::Known;
 use crate::problem::Problem;
 use crate::record::Record;
 use crate::time::Time;
@@ -142,8 +143,8 @@ impl Dialect for Ringdown {
         (status, body)
     }
 
-    fn value_of(&self, variables: &Variables, path: &str) -> Option<String> {
-        variables.at(path)
+    fn value_of(&self, known: &Known, path: &str) -> Option<String> {
+        known.variables.at(path).or_else(|| known.named(path))
     }
 
     fn when_missing(&self) -> WhenMissing {

@@ -7,6 +7,7 @@ pub use asked::{Page, call_id, call_ids};
 use super::{AgentName, Details, Dialect, PlaceCall, detail};
 use crate::call::{Call, Stage};
 use crate::event::Outcome;
+use crate::known::Known;
 use crate::problem::Problem;
 use crate::record::Record;
 use crate::time::Time;
@@ -97,8 +98,8 @@ impl Dialect for Voicing {
         (status, detail(problem.text()))
     }
 
-    fn value_of(&self, variables: &Variables, path: &str) -> Option<String> {
-        variables.at(path)
+    fn value_of(&self, known: &Known, path: &str) -> Option<String> {
+        known.variables.at(path).or_else(|| known.named(path))
     }
 
     fn when_missing(&self) -> WhenMissing {

@@ -1,0 +1,124 @@
+//! The CRM of an agent as an import's line gives it and an export's shows it.
+
+use crate::Platform;
+use calls::crm::{PreFetch, check_url, header_owner};
+use calls::seal;
+use calls::secret::Secret;
+use http::{HeaderName, HeaderValue};
+use serde::{Deserialize, Serialize};
+use std::collections::BTreeMap;
+
+/// Headers of the request's transport, which no configuration sets.
+const RESERVED: [&str; 6] = [
+    "host",
+    "content-length",
+    "connection",
+    "transfer-encoding",
+    "upgrade",
+    "te",
+];
+
+/// Headers by name, with their values as they are sent or, in an export, encrypted.
+type Headers = BTreeMap<String, String>;
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PreFetchLine {
+    url: String,
+    #[serde(default = "get")]
+    method: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    headers: Headers,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    headers_sealed: Headers,
+    #[serde(default = "five")]
+    timeout_seconds: u64,
+}
+
+fn get() -> String {
+    "GET".to_owned()
+}
+
+fn five() -> u64 {
+    5
+}
+
+/// Whose headers these are: organization, agent, and the part of its configuration.
+pub(super) struct Whose<'a> {
+    pub(super) organization: &'a str,
+    pub(super) agent: &'a str,
+    pub(super) part: &'static str,
+}
+
+pub(super) fn pre_fetch(
+    host: &impl Platform,
+    line: PreFetchLine,
+    whose: &Whose<'_>,
+) -> Result<PreFetch, String> {
+    check_target(host, &line.url, &line.method, &["GET", "POST"])?;
+    if !(1..=10).contains(&line.timeout_seconds) {
+        return Err("timeout_seconds must be between 1 and 10".to_owned());
+    }
+    Ok(PreFetch {
+        url: line.url,
+        method: line.method,
+        headers: sealed(host, line.headers, line.headers_sealed, whose)?,
+        timeout_seconds: line.timeout_seconds,
+    })
+}
+
+pub(super) fn of_pre_fetch(pre_fetch: PreFetch) -> PreFetchLine {
+    PreFetchLine {
+        url: pre_fetch.url,
+        method: pre_fetch.method,
+        headers: Headers::new(),
+        headers_sealed: pre_fetch.headers,
+        timeout_seconds: pre_fetch.timeout_seconds,
+    }
+}
+
+fn check_target(
+    host: &impl Platform,
+    url: &str,
+    method: &str,
+    methods: &[&str],
+) -> Result<(), String> {
+    check_url(url, &host.settings().allowed_private_origins)
+        .map_err(|rule| format!("url {}", rule.text()))?;
+    match methods.contains(&method) {
+        true => Ok(()),
+        false => Err(format!("method must be {}", methods.join(" or "))),
+    }
+}
+
+/// The headers as they are stored: all values encrypted, for nobody can tell which of them are secret.
+fn sealed(
+    host: &impl Platform,
+    given: Headers,
+    given_sealed: Headers,
+    whose: &Whose<'_>,
+) -> Result<Headers, String> {
+    let key = &host.settings().encryption_key;
+    let owner = |name: &str| header_owner(whose.organization, whose.agent, whose.part, name);
+    let mut stored = Headers::new();
+    for (name, sealed) in given_sealed {
+        if seal::open(key, &owner(&name), &sealed).is_none() {
+            return Err(format!(
+                "headers_sealed: {name} does not open: it was sealed with another ENCRYPTION_KEY or for another agent"
+            ));
+        }
+        stored.insert(name, sealed);
+    }
+    for (name, value) in given {
+        let lower = name.to_ascii_lowercase();
+        if HeaderName::from_bytes(name.as_bytes()).is_err() || RESERVED.contains(&lower.as_str()) {
+            return Err(format!("headers: {name} is no header that can be set"));
+        }
+        if HeaderValue::from_str(&value).is_err() {
+            return Err(format!("headers: the value of {name} cannot stand in a header"));
+        }
+        let sealed = seal::seal(key, &owner(&name), &Secret::new(value), host.random());
+        stored.insert(name, sealed);
+    }
+    Ok(stored)
+}
