@@ -260,11 +260,7 @@ fn rendered(
     };
     let mut unresolved: Vec<String> = Vec::new();
     let mut fill = |template: &str| {
-        let filled = render(
-            template,
-            |path| dialect.value_of(known, path),
-            when_missing,
-        );
+        let filled = render(template, |path| dialect.value_of(known, path), when_missing);
         for name in filled.missing {
             if !unresolved.contains(&name) {
                 unresolved.push(name);

@@ -115,7 +115,9 @@ fn sealed(
             return Err(format!("headers: {name} is no header that can be set"));
         }
         if HeaderValue::from_str(&value).is_err() {
-            return Err(format!("headers: the value of {name} cannot stand in a header"));
+            return Err(format!(
+                "headers: the value of {name} cannot stand in a header"
+            ));
         }
         let sealed = seal::seal(key, &owner(&name), &Secret::new(value), host.random());
         stored.insert(name, sealed);

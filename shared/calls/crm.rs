@@ -58,9 +58,9 @@ pub fn open_headers(
 
 /// Whether a URL's template leads where its owner wrote: nothing is filled in before its path.
 pub fn check_url(template: &str, allowed: &[String]) -> Result<(), Rule> {
-    let behind_scheme = template.split_once("://").map_or("", |(_, rest)| rest);
-    let path_at = behind_scheme.find(['/', '?']).unwrap_or(behind_scheme.len());
-    if behind_scheme[..path_at].contains("{{") || template.find("{{") < template.find("://") {
+    let (scheme, rest) = template.split_once("://").unwrap_or((template, ""));
+    let host = rest.split(['/', '?']).next().unwrap_or_default();
+    if scheme.contains("{{") || host.contains("{{") {
         let rule = "must name its host itself; values go into path and query alone";
         return Err(Rule::Other(rule.to_owned()));
     }
@@ -87,7 +87,8 @@ impl PreFetch {
         check_url(&self.url, allowed).map_err(|rule| format!("its URL {}", rule.text()))?;
         let url = WebhookUrl::parse(&filled.text, allowed)
             .map_err(|why| format!("its URL {}", why.text()))?;
-        let method = Method::from_bytes(self.method.as_bytes()).map_err(|error| error.to_string())?;
+        let method =
+            Method::from_bytes(self.method.as_bytes()).map_err(|error| error.to_string())?;
         let request = Request::builder().uri(url.as_str());
         let request = match method == Method::POST {
             true => {

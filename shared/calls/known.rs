@@ -68,7 +68,10 @@ mod tests {
 
     #[test]
     fn shows_the_zones_clock() {
-        let known = system(Zone::parse("Asia/Kolkata").unwrap(), Time(1_795_167_000_125));
+        let known = system(
+            Zone::parse("Asia/Kolkata").unwrap(),
+            Time(1_795_167_000_125),
+        );
         assert_eq!(find(&known, "current_date").unwrap(), "2026-11-20");
         assert_eq!(find(&known, "current_time").unwrap(), "15:00");
         assert_eq!(
@@ -80,7 +83,12 @@ mod tests {
 
     #[test]
     fn finds_names_with_dots() {
-        let values = Variables(json!({"a.b": 1, "c": {"d": 2}}).as_object().unwrap().clone());
+        let values = Variables(
+            json!({"a.b": 1, "c": {"d": 2}})
+                .as_object()
+                .unwrap()
+                .clone(),
+        );
         assert_eq!(find(&values, "a.b").as_deref(), Some("1"));
         assert_eq!(find(&values, "c.d").as_deref(), Some("2"));
         assert_eq!(find(&values, "c.e"), None);

@@ -28,7 +28,12 @@ impl Time {
         let shown = Time(self.0.saturating_add_signed(i64::from(offset_s) * 1000)).rfc3339();
         let sign = if offset_s < 0 { '-' } else { '+' };
         let minutes = offset_s.unsigned_abs() / 60;
-        format!("{}{sign}{:02}:{:02}", &shown[..19], minutes / 60, minutes % 60)
+        format!(
+            "{}{sign}{:02}:{:02}",
+            &shown[..19],
+            minutes / 60,
+            minutes % 60
+        )
     }
 
     /// `2026-11-20T09:30:00.125Z`

@@ -3,6 +3,7 @@
 
 mod contacts;
 mod crash;
+mod crm;
 mod doubt;
 mod lists;
 mod words;

@@ -183,6 +183,7 @@ impl Details for Ringdown {
             "duration_s": call.duration_s(now),
             "variables": record.variables,
             "unresolved_variables": record.unresolved,
+            "pre_fetch": record.fetched,
             "greeting": record.agent.greeting,
             "external_id": record.external_id,
             "metadata": record.metadata,
