@@ -8,7 +8,7 @@ mod lines;
 
 use crate::reply::{self, Reply};
 use crate::store::{self, PREFIXES};
-use crate::{Fault, Platform, access, body};
+use crate::{Fault, Platform, access, account, body};
 use calls::config::{Agent, Key, Organization};
 use calls::problem::Problem;
 use check::{Checked, Plan};
@@ -76,6 +76,7 @@ async fn write(host: &impl Platform, checked: Checked) -> Result<(), Fault> {
     for agent in &checked.agents {
         store::write(host, &store::agent_name(&agent.id), agent).await?;
     }
+    account::note_agents(host, &checked.agents).await?;
     for (name, agent) in &checked.names {
         host.put(name, agent).await?;
     }

@@ -1,6 +1,7 @@
 //! The order in which things happen. [`answer`] is the route table: start reading there.
 
 mod access;
+mod account;
 mod admin;
 mod aftermath;
 mod body;
@@ -190,7 +191,19 @@ async fn route(
         }
         ["v1", "me"] => {
             only("GET")?;
-            status::me(host, request).await?
+            account::me(host, request).await?
+        }
+        ["v1", "agents"] => {
+            only("GET")?;
+            account::agents(host, request).await?
+        }
+        ["v1", "numbers"] => {
+            only("GET")?;
+            account::numbers(host, request).await?
+        }
+        ["v1", "telephony-configurations"] => {
+            only("GET")?;
+            account::telephony(host, request).await?
         }
         ["v1", "admin", "import"] => {
             only("POST")?;

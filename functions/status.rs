@@ -64,23 +64,6 @@ pub(crate) async fn hang_up(
     Ok(reply::json_reply(202, &shown))
 }
 
-/// `GET /v1/me`: whose key this is, for the connection tests of no-code tools.
-pub(crate) async fn me(host: &impl Platform, request: &Request<Vec<u8>>) -> Result<Reply, Problem> {
-    let caller = access::caller(host, request.headers(), Permission::ReadCalls).await?;
-    let key = caller.key();
-    let mut shown = json!({
-        "key": { "name": key.name, "category": key.category, "permissions": key.permissions },
-    });
-    match &caller {
-        Caller::Account(account) => {
-            let organization = &account.organization;
-            shown["organization"] = json!({ "id": organization.id, "name": organization.name });
-        }
-        Caller::Tenant { tenant, .. } => shown["tenant"] = json!({ "id": tenant }),
-    }
-    Ok(reply::json_reply(200, &shown))
-}
-
 /// The call of this id, if the caller may see it.
 pub(crate) async fn find_for(
     host: &impl Platform,
