@@ -40,6 +40,8 @@ pub struct Memory {
     pub twilio: Twilio,
     pub outside: Outside,
     pub operations: RefCell<Operations>,
+    /// Nothing can be read of key-value, of calls and of what is due.
+    pub unread: Cell<bool>,
     /// The next so many operations on calls and seats fail …
     pub failing: Cell<usize>,
     /// … after so many have worked.
@@ -111,6 +113,7 @@ impl Memory {
             twilio: Twilio::default(),
             outside: Outside::default(),
             operations: RefCell::default(),
+            unread: Cell::new(false),
             failing: Cell::new(0),
             working: Cell::new(0),
         }
@@ -176,6 +179,13 @@ impl Memory {
         self.working.set(0);
     }
 
+    fn may_be_read(&self) -> Result<(), Fault> {
+        match self.unread.get() {
+            true => Err(Fault("the store does not answer".to_owned())),
+            false => Ok(()),
+        }
+    }
+
     fn may_fail(&self) -> Result<(), Fault> {
         if let Some(left) = self.working.get().checked_sub(1) {
             self.working.set(left);
@@ -219,6 +229,7 @@ impl Platform for Memory {
 
     async fn get(&self, key: &str) -> Result<Option<String>, Fault> {
         self.count(|operations| operations.config_reads += 1);
+        self.may_be_read()?;
         Ok(self.config.borrow().get(key).cloned())
     }
 
@@ -281,6 +292,7 @@ impl Platform for Memory {
 
     async fn read_call(&self, call: CallId) -> Result<Option<Facts>, Fault> {
         self.count(|operations| operations.call_requests += 1);
+        self.may_be_read()?;
         Ok(self.calls.borrow().get(&call).cloned())
     }
 
@@ -293,6 +305,7 @@ impl Platform for Memory {
     }
 
     async fn due(&self, most: usize) -> Result<Due, Fault> {
+        self.may_be_read()?;
         let now = self.now.get();
         let wakes = self.wakes.borrow();
         let calls = wakes
