@@ -1,7 +1,8 @@
-//! What follows a call's end: what it held is freed. Each step can be cut short anywhere and is gone through again.
+//! What follows a call's end: what it held is freed, and its next attempt is planned. Each step can be cut short
+//! anywhere and is gone through again.
 
 use crate::ledger::Standing;
-use crate::{Fault, Platform, contacts};
+use crate::{Fault, Platform, contacts, retry};
 use calls::id::CallId;
 use calls::record::Record;
 use calls::time::Time;
@@ -16,6 +17,8 @@ pub(crate) async fn go_on(
     if !never_placed(&standing) {
         contacts::enter_late(host, &standing.record).await?;
     }
+    // Before anything is reported, which says whether another attempt follows.
+    retry::plan(host, id, standing).await?;
     Ok(None)
 }
 
@@ -36,5 +39,6 @@ pub(crate) async fn release(
 
 /// Whether it is certain that Twilio placed no call.
 fn never_placed(standing: &Standing) -> bool {
-    standing.call.has("no-seat") || standing.call.has("dial-refused")
+    const NEVER: [&str; 3] = ["no-seat", "dial-refused", "gate-closed"];
+    NEVER.iter().any(|name| standing.call.has(name)) || standing.call.canceled_before_dial()
 }

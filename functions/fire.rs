@@ -30,18 +30,31 @@ pub(crate) async fn take_seat(
 ) -> Result<bool, Fault> {
     let lease = Lease {
         call: id,
-        until: record.seat_until(),
+        until: record.seat_until(host.now()),
     };
     host.take_seat(&organization.id, lease, organization.seats)
         .await
 }
 
-/// Sends one request to Twilio, and never another for this call, whatever comes of it.
+/// Whether a refused dial may be granted later: Twilio took no more requests, or could not be reached.
+pub(crate) fn may_pass(refused: &Event) -> bool {
+    matches!(
+        refused,
+        Event::DialRefused {
+            status: 429 | 503,
+            ..
+        }
+    )
+}
+
+/// Sends one request to Twilio, and never another for this call, whatever comes of it. `waited`: the call's time has
+/// come at that moment, and nobody else fires it.
 pub(crate) async fn fire(
     host: &impl Platform,
     id: CallId,
     record: Record,
     auth: &Secret,
+    waited: Option<Time>,
 ) -> Result<Fired, Problem> {
     let settings = host.settings();
     let token = place::provider_token(host, id, &record);
@@ -63,8 +76,19 @@ pub(crate) async fn fire(
         Err(SendError::Unclear(cause)) => Dialled::Unclear(cause),
     };
     Ok(match dialled {
-        Dialled::Accepted { sid } => Fired::Placed(rings(host, id, record, at, sid).await),
-        Dialled::Unclear(cause) => Fired::Placed(may_ring(host, id, record, at, cause).await),
+        Dialled::Accepted { sid } => {
+            if let Err(Fault(cause)) = store::name_call(host, &record.organization, &sid, id).await
+            {
+                // The call rings: only looking it up by its SID suffers.
+                settle::log(host, "warn", "a call's SID was not noted", &id, &cause);
+            }
+            Fired::Placed(may_ring(host, id, record, waited, Event::Dialled { at, sid }).await)
+        }
+        Dialled::Unclear(cause) => {
+            settle::log(host, "warn", "the dial's outcome is unknown", &id, &cause);
+            let unknown = Event::DialUnknown { at, cause };
+            Fired::Placed(may_ring(host, id, record, waited, unknown).await)
+        }
         Dialled::Refused { status, code } => {
             let cause = format!("status {status}, error {code:?}");
             settle::log(host, "warn", "the provider refused the call", &id, &cause);
@@ -81,33 +105,19 @@ pub(crate) async fn fire(
     })
 }
 
-/// Twilio accepted the call: its container starts while the phone rings.
-async fn rings(
-    host: &impl Platform,
-    id: CallId,
-    record: Record,
-    at: Time,
-    sid: String,
-) -> Standing {
-    if let Err(Fault(cause)) = store::name_call(host, &record.organization, &sid, id).await {
-        // The call rings: only looking it up by its SID suffers.
-        settle::log(host, "warn", "a call's SID was not noted", &id, &cause);
-    }
-    let audio = voice::start(host, id, &record).await;
-    keep(host, id, record, [Event::Dialled { at, sid }, audio]).await
-}
-
-/// Nobody knows whether the call rings: it is looked for soon.
+/// The phone rings, or nobody knows whether it does: the container starts meanwhile, and an unknown dial is looked for
+/// soon.
 async fn may_ring(
     host: &impl Platform,
     id: CallId,
     record: Record,
-    at: Time,
-    cause: String,
+    waited: Option<Time>,
+    dialled: Event,
 ) -> Standing {
-    settle::log(host, "warn", "the dial's outcome is unknown", &id, &cause);
     let audio = voice::start(host, id, &record).await;
-    let standing = keep(host, id, record, [Event::DialUnknown { at, cause }, audio]).await;
+    let fired = waited.map(|at| Event::Fired { at });
+    let events = fired.into_iter().chain([dialled, audio]).collect();
+    let standing = keep(host, id, record, events).await;
     if let Err(Fault(cause)) = settle::look_again(host, id, &standing).await {
         settle::log(
             host,
@@ -117,12 +127,16 @@ async fn may_ring(
             &cause,
         );
     }
+    if let (true, Some(sid)) = (standing.call.has("hangup-asked"), standing.call.sid()) {
+        // Somebody wanted it ended while it was dialled. What does not work now is tried again when Twilio calls back.
+        settle::hang_up(host, &standing.record, sid).await;
+    }
     standing
 }
 
 /// Stores what the dial came to. The phone may ring by now, so a store that fails is no reason to tell the caller that
 /// the call failed, who would place it again: callbacks and the deadline armed with the record bring the facts back.
-async fn keep(host: &impl Platform, id: CallId, record: Record, events: [Event; 2]) -> Standing {
+async fn keep(host: &impl Platform, id: CallId, record: Record, events: Vec<Event>) -> Standing {
     match ledger::add(host, id, &events).await {
         Ok(standing) => standing,
         Err(Fault(cause)) => {

@@ -2,8 +2,9 @@
 
 use crate::{Platform, contacts, crm, store};
 use calls::config::{Agent, Organization, Script, Telephony, VERSION, WhenMissing};
-use calls::dialect::{Caller, Dialect, PlaceCall};
+use calls::dialect::{AgentName, Caller, Dialect, PlaceCall};
 use calls::known::{self, Known};
+use calls::plan::Schedule;
 use calls::problem::Problem;
 use calls::record::{AgentSaid, Contact, Gate, Record, TelephonyUsed};
 use calls::time::Time;
@@ -39,6 +40,8 @@ pub(crate) async fn examine(
     organization: &Organization,
     mut wanted: PlaceCall,
 ) -> Result<Examined, Problem> {
+    let schedule =
+        Schedule::of(wanted.earliest_at, wanted.latest_at, host.now()).map_err(Problem::Invalid)?;
     if let Some(url) = &wanted.callback_url {
         WebhookUrl::parse(url, &host.settings().allowed_private_origins)
             .map_err(|why| Problem::Invalid(vec![why.issue(dialect.callback_field())]))?;
@@ -59,11 +62,13 @@ pub(crate) async fn examine(
     }
     let own = dialect.own_variables(to.as_str(), &from);
     wanted.variables.0.extend(own);
-    let hours = within_active_hours(&agent, host.now())?;
+    // A call for later is checked as of the time it is for, and put off then if a gate is closed.
+    let at = schedule.map_or(host.now(), |plan| plan.earliest_at);
+    let hours = within_active_hours(&agent, at)?;
     let gates = vec![
         callable_gate(&agent, &wanted, host.now()),
         caller_gate(telephony, host.now()),
-        hours_gate(&agent, hours.is_none(), host.now()),
+        hours_gate(&agent, hours.is_none(), at),
     ];
     let mut known = Known {
         variables: wanted.variables.clone(),
@@ -119,11 +124,15 @@ pub(crate) async fn examine(
         timezone: agent.zone().name().to_owned(),
         fetched,
         listed: 0,
+        schedule,
+        retry: wanted.retry.or_else(|| script.retry.clone()),
+        attempt: None,
+        voicemail_message: said.voicemail_message,
         gates,
     };
     Ok(Examined {
+        refused: hours.filter(|_| record.schedule.is_none()),
         record,
-        refused: hours,
     })
 }
 
@@ -153,6 +162,27 @@ fn hours_gate(agent: &Agent, open: bool, now: Time) -> Gate {
         ),
     };
     Gate::new("active_hours", now, open, evidence)
+}
+
+/// Goes through the gates again for a call that was stored before and is to be dialled at `at`.
+pub(crate) async fn again(
+    host: &impl Platform,
+    record: &Record,
+    at: Time,
+) -> Result<Organization, Problem> {
+    let organization = store::organization(host, &record.organization).await?;
+    let organization = organization
+        .filter(|organization| organization.active)
+        .ok_or(Problem::OrganizationInactive)?;
+    let id = &record.agent.id;
+    let agent = store::agent(host, &AgentName::Id(id.clone())).await?;
+    let agent = agent
+        .filter(|agent| agent.active && agent.organization.as_ref() == Some(&organization.id))
+        .ok_or_else(|| Problem::NoAgent(id.clone()))?;
+    match within_active_hours(&agent, at)? {
+        Some(closed) => Err(closed),
+        None => Ok(organization),
+    }
 }
 
 /// The agent, if the organization may call with it.
@@ -242,6 +272,7 @@ fn within_active_hours(agent: &Agent, now: Time) -> Result<Option<Problem>, Prob
 
 struct Said {
     agent: AgentSaid,
+    voicemail_message: Option<String>,
     unresolved: Vec<String>,
 }
 
@@ -283,11 +314,13 @@ fn rendered(
         goodbye: fill(&script.goodbye),
         keys: script.keys.clone(),
     };
+    let voicemail_message = script.voicemail_message.as_deref().map(&mut fill);
     if script.when_missing == WhenMissing::Refuse && !unresolved.is_empty() {
         return Err(Problem::VariablesMissing(unresolved));
     }
     Ok(Said {
         agent: said,
+        voicemail_message,
         unresolved,
     })
 }

@@ -120,6 +120,10 @@ pub(crate) async fn find(
 
 /// What the first request came to, if that is known.
 fn done(host: &impl Platform, id: CallId, standing: Standing) -> Result<Found, Problem> {
+    // Stored is placed: it is dialled when its time comes.
+    if standing.record.schedule.is_some() {
+        return Ok(Found::Done(Box::new(standing)));
+    }
     if let Some(refused) = standing.call.dial_refused() {
         return Err(Problem::Replayed(Box::new(refusal(refused))));
     }

@@ -18,10 +18,13 @@ mod join;
 pub mod launcher;
 mod ledger;
 mod list;
+mod mailbox;
 mod openapi;
 mod place;
 pub mod platform;
 mod reply;
+mod retry;
+mod schedule;
 mod settle;
 mod status;
 mod store;
@@ -189,6 +192,10 @@ async fn route(
             only("POST")?;
             status::hang_up(host, request, call).await?
         }
+        ["v1", "calls", call, "cancel"] => {
+            only("POST")?;
+            status::cancel(host, request, call).await?
+        }
         ["v1", "me"] => {
             only("GET")?;
             account::me(host, request).await?
@@ -232,6 +239,14 @@ async fn route(
         ["twiml", token] => {
             only("POST")?;
             webhook::twiml(host, request, token).await?
+        }
+        ["twiml", token, "message"] => {
+            only("POST")?;
+            mailbox::message(host, request, token).await?
+        }
+        ["twiml", token, "left"] => {
+            only("POST")?;
+            mailbox::left(host, request, token).await?
         }
         ["callbacks", "status", token] => {
             only("POST")?;

@@ -97,7 +97,8 @@ async fn search(host: &impl Platform, organization: &str, asked: &Asked) -> Resu
                     .map(|(number, entry)| listed(host, *number, entry)),
             );
             for ((number, _), standing) in some.iter().zip(standings.await) {
-                let Some(standing) = standing?.filter(|it| asked.filter.wants(&it.call)) else {
+                let wanted = |it: &Standing| asked.filter.wants(&it.record, &it.call);
+                let Some(standing) = standing?.filter(wanted) else {
                     continue;
                 };
                 if calls.len() == asked.limit {

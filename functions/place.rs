@@ -6,7 +6,7 @@ use crate::ledger::{self, Standing};
 use crate::reply::{self, Reply};
 use crate::{Fault, Opened, Platform, contacts, gates, list, settle};
 use calls::call::Call;
-use calls::config::{OnMachine, Organization};
+use calls::config::Organization;
 use calls::dialect::{Dialect, PlaceCall};
 use calls::event::Event;
 use calls::id::CallId;
@@ -17,7 +17,7 @@ use calls::token::{Door, Token};
 /// How often a colliding run number is drawn again: twice the same 12 random bits in one millisecond is rare, thrice absurd.
 const DRAWS: usize = 4;
 
-/// Places the call a program wants. On `Ok` the call exists, and either rings or is being reconciled.
+/// Places the call a program wants. On `Ok` the call exists, and either rings, waits for its time or is being reconciled.
 pub(crate) async fn place(
     host: &impl Platform,
     dialect: &dyn Dialect,
@@ -49,11 +49,20 @@ pub(crate) async fn place(
             }
         },
     };
+    if record.schedule.is_some() {
+        return Ok(Placed {
+            standing: Standing {
+                record,
+                call: Call::default(),
+            },
+            replayed: false,
+        });
+    }
     if !fire::take_seat(host, organization, id, &record).await? {
         settle::refuse(host, id, &record, Event::NoSeat { at: host.now() }).await?;
         return Err(Problem::NoSeat { retry_after_s: 10 });
     }
-    let standing = match fire::fire(host, id, record, &auth).await? {
+    let standing = match fire::fire(host, id, record, &auth, None).await? {
         Fired::Refused(record, refused) => {
             settle::refuse(host, id, &record, refused.clone()).await?;
             return Err(idempotency::refusal(&refused));
@@ -135,7 +144,7 @@ async fn open(host: &impl Platform, record: Record) -> Result<(CallId, Record), 
 }
 
 /// Persists the call under this id, unless there is one.
-async fn open_once(
+pub(crate) async fn open_once(
     host: &impl Platform,
     mut record: Record,
     id: CallId,
@@ -172,9 +181,4 @@ pub(crate) fn token(host: &impl Platform, id: CallId, record: &Record, door: Doo
         expires: record.tokens_expire(),
     };
     token.show(host.settings().signing_key.expose().as_bytes(), door)
-}
-
-/// Whether a machine that answers is to be hung up on.
-pub(crate) fn hangs_up_on_machines(record: &Record) -> bool {
-    record.on_machine == OnMachine::HangUp
 }

@@ -2,7 +2,7 @@
 
 use crate::ledger::{self, Standing};
 use crate::reply::{self, Reply};
-use crate::{Fault, Platform, SendError, aftermath, store, voice};
+use crate::{Fault, Platform, SendError, aftermath, schedule, store, voice};
 use calls::call::Verdict;
 use calls::event::Event;
 use calls::id::CallId;
@@ -15,7 +15,7 @@ use http::Request;
 use serde_json::{Value, json};
 
 /// How long Twilio's answer to a question is waited for.
-const ASK_MS: u64 = 8_000;
+pub(crate) const ASK_MS: u64 = 8_000;
 /// How long after a missed deadline the next look is taken.
 const LOOK_AGAIN_S: u64 = 15;
 /// How long past its deadline a call may stay open while Twilio cannot be asked or says it is still live.
@@ -37,10 +37,10 @@ pub(crate) async fn after(
     if let Some(verdict) = standing.call.verdict(host.now()) {
         return end(host, id, &standing.record, verdict).await;
     }
-    // Somebody wanted it ended before anybody knew its SID.
+    // Somebody wanted it ended, perhaps before anybody knew its SID, and Twilio still tells of it.
     if let (true, false, Some(sid)) = (
         standing.call.has("hangup-asked"),
-        standing.call.has("dialled"),
+        standing.call.provider_ended(),
         standing.call.sid(),
     ) {
         hang_up(host, &standing.record, sid).await;
@@ -107,6 +107,9 @@ pub async fn wake(host: &impl Platform, id: CallId) -> Result<Option<Time>, Faul
     let Some(standing) = ledger::read(host, id).await? else {
         return Ok(None);
     };
+    if standing.call.waits(&standing.record) {
+        return schedule::wake(host, id, standing).await;
+    }
     let Some(deadline) = standing.call.deadline(&standing.record) else {
         return aftermath::go_on(host, id, standing).await;
     };
@@ -146,7 +149,7 @@ async fn reconcile(
     let overdue_s = now.0.saturating_sub(deadline.0) / 1000;
     let found = match standing.call.sid() {
         Some(sid) => ask(host, &standing.record, sid).await,
-        None => search(host, id, &standing.record).await,
+        None => search(host, id, &standing).await,
     };
     let event = match found {
         Found::Stands(event) => {
@@ -211,11 +214,13 @@ async fn ask(host: &impl Platform, record: &Record, sid: &str) -> Found {
 
 /// Looks for a call whose dial had no clear answer. Only an unmistakable one is adopted: not another call's, and not
 /// one of two that may be it.
-async fn search(host: &impl Platform, id: CallId, record: &Record) -> Found {
+async fn search(host: &impl Platform, id: CallId, standing: &Standing) -> Found {
+    let record = &standing.record;
+    let began = standing.call.dial_began(record);
     let Ok(auth) = ledger::credential(host, record) else {
         return Found::Unreachable;
     };
-    let Some(request) = dial::search(record, &auth) else {
+    let Some(request) = dial::search(record, &auth, began) else {
         return Found::Unreachable;
     };
     let found: Value = match host.send(request, ASK_MS).await {
@@ -225,7 +230,7 @@ async fn search(host: &impl Platform, id: CallId, record: &Record) -> Found {
         Ok(_) | Err(_) => return Found::Unreachable,
     };
     let mut own = Vec::new();
-    for event in dial::candidates(&found, record, host.now()) {
+    for event in dial::candidates(&found, began, host.now()) {
         let Event::Provider { sid, .. } = &event else {
             continue;
         };
@@ -272,7 +277,7 @@ pub(crate) async fn wait_for_sid(host: &impl Platform, id: CallId) -> Result<Sta
             return Ok(standing);
         }
         if second % 3 == 0
-            && let Found::Stands(event) = search(host, id, &standing.record).await
+            && let Found::Stands(event) = search(host, id, &standing).await
         {
             return Ok(ledger::add(host, id, &[event]).await?);
         }
@@ -292,6 +297,20 @@ pub(crate) async fn hang_up_for(
     else {
         return Ok(standing);
     };
+    let mut standing = standing;
+    if standing.call.waits(&standing.record) {
+        match schedule::cancel(host, standing).await {
+            // Its time came at this very moment.
+            Err(Problem::CallUnderWay(_)) => {}
+            decided => return decided,
+        }
+        standing = ledger::read(host, id)
+            .await?
+            .ok_or_else(|| Problem::NoCall(id.to_string()))?;
+        if standing.call.ended().is_some() {
+            return Ok(standing);
+        }
+    }
     let asked = Event::HangupAsked {
         at: host.now(),
         by: EndedBy::Gateway,

@@ -3,7 +3,7 @@
 use crate::access::{self, Caller};
 use crate::ledger::{self, Standing};
 use crate::reply::{self, Reply};
-use crate::{Platform, settle, store};
+use crate::{Platform, schedule, settle, store};
 use calls::config::Permission;
 use calls::dialect::Details;
 use calls::dialect::ringdown::{Ringdown, explain};
@@ -51,7 +51,21 @@ pub(crate) async fn explain(
     Ok(reply::json_reply(200, &shown))
 }
 
-/// `POST /v1/calls/{id}/hangup`: ends the call, whatever its state. One that has ended stays as it is.
+/// `POST /v1/calls/{id}/cancel`: a call that waits is not dialled, nor are the attempts after it.
+pub(crate) async fn cancel(
+    host: &impl Platform,
+    request: &Request<Vec<u8>>,
+    asked: &str,
+) -> Result<Reply, Problem> {
+    let caller = access::caller(host, request.headers(), Permission::CreateCalls).await?;
+    let standing = find_for(host, &caller, asked).await?;
+    let standing = schedule::cancel(host, standing).await?;
+    let shown = Ringdown.show_call(&standing.record, &standing.call, host.now());
+    Ok(reply::json_reply(200, &shown))
+}
+
+/// `POST /v1/calls/{id}/hangup`: ends the call, whatever its state. 202: Twilio was asked to; 200: it has ended,
+/// before or just now, and stays as it is.
 pub(crate) async fn hang_up(
     host: &impl Platform,
     request: &Request<Vec<u8>>,
@@ -61,7 +75,11 @@ pub(crate) async fn hang_up(
     let standing = find_for(host, &caller, asked).await?;
     let standing = settle::hang_up_for(host, standing).await?;
     let shown = Ringdown.show_call(&standing.record, &standing.call, host.now());
-    Ok(reply::json_reply(202, &shown))
+    let status = match standing.call.ended() {
+        Some(_) => 200,
+        None => 202,
+    };
+    Ok(reply::json_reply(status, &shown))
 }
 
 /// The call of this id, if the caller may see it.

@@ -2,14 +2,13 @@
 
 use crate::ledger::{self, Standing};
 use crate::reply::{self, Reply};
-use crate::{Platform, place, settle, voice};
+use crate::{Platform, mailbox, settle, voice};
 use calls::event::Event;
 use calls::id::CallId;
 use calls::problem::Problem;
 use calls::token::{Door, Token};
 use calls::twilio::callback::Form;
 use calls::twilio::{signature, twiml};
-use calls::voice::EndedBy;
 use http::{HeaderMap, Request};
 
 /// `POST /callbacks/status/{token}`
@@ -22,6 +21,9 @@ pub(crate) async fn status(
     // A status Twilio may invent one day is acknowledged, or it would be sent again.
     if let Some(events) = form.status(host.now()) {
         let standing = ledger::add(host, id, &events).await?;
+        if form.answered_by(host.now()).is_some() {
+            mailbox::answered(host, id, &form, &standing).await?;
+        }
         settle::after(host, id, &standing).await?;
     }
     Ok(reply::empty(204))
@@ -33,26 +35,12 @@ pub(crate) async fn answered_by(
     request: &Request<Vec<u8>>,
     token: &str,
 ) -> Result<Reply, Problem> {
-    let (id, form, before) = genuine(host, request, token).await?;
+    let (id, form, _) = genuine(host, request, token).await?;
     let Some(event) = form.answered_by(host.now()) else {
         return Ok(reply::empty(204));
     };
     let standing = ledger::add(host, id, &[event]).await?;
-    let live = standing.call.ended().is_none();
-    if live && standing.call.machine() && place::hangs_up_on_machines(&before.record) {
-        let asked = Event::HangupAsked {
-            at: host.now(),
-            by: EndedBy::Agent,
-        };
-        let standing = ledger::add(host, id, &[asked]).await?;
-        let sid = standing.call.sid().or(form.call_sid()).unwrap_or_default();
-        if !settle::hang_up(host, &standing.record, sid).await {
-            // Twilio repeats the callback, and so this.
-            return Err(Problem::Broken(
-                "a machine could not be hung up on".to_owned(),
-            ));
-        }
-    }
+    mailbox::answered(host, id, &form, &standing).await?;
     settle::after(host, id, &standing).await?;
     Ok(reply::empty(204))
 }
@@ -78,15 +66,13 @@ pub(crate) async fn twiml(
 ) -> Result<Reply, Problem> {
     let (id, form, _) = genuine(host, request, token).await?;
     let sid = form.call_sid().unwrap_or_default().to_owned();
-    let standing = ledger::add(
-        host,
-        id,
-        &[Event::TwimlFetched {
-            at: host.now(),
-            sid,
-        }],
-    )
-    .await?;
+    let at = host.now();
+    let mut events = vec![Event::TwimlFetched { at, sid }];
+    events.extend(form.answered_by(at));
+    let standing = ledger::add(host, id, &events).await?;
+    if events.len() > 1 {
+        mailbox::answered(host, id, &form, &standing).await?;
+    }
     if standing.call.ended().is_some() {
         return Ok(reply::xml_reply(twiml::hang_up()));
     }
@@ -105,7 +91,7 @@ pub(crate) async fn twiml(
 }
 
 /// The call a callback is about, its form, and how the call stood before it, if Twilio signed it for this very call.
-async fn genuine(
+pub(crate) async fn genuine(
     host: &impl Platform,
     request: &Request<Vec<u8>>,
     token: &str,

@@ -8,6 +8,7 @@ use calls::dialect::dialout::Dialout;
 use calls::dialect::ringdown::Ringdown;
 use calls::dialect::voicing::Voicing;
 use calls::problem::Problem;
+use calls::time::Time;
 use http::{Request, Response};
 use std::cell::RefCell;
 use std::collections::{BTreeMap, BTreeSet};
@@ -141,6 +142,10 @@ impl Driver for Noting<'_> {
 
     fn dialled(&self) -> usize {
         self.memory.dialled()
+    }
+
+    fn time(&self) -> Time {
+        self.memory.time()
     }
 }
 

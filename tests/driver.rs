@@ -3,7 +3,8 @@
 use crate::case::{self, Case, Caught, Step, fill, matches, text_matches};
 use crate::finish;
 use crate::memory::Memory;
-use functions::Answer;
+use calls::time::Time;
+use functions::{Answer, Platform};
 use http::{Request, Response};
 use serde_json::Value;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -13,6 +14,11 @@ pub trait Driver {
     fn put_to(&self, request: Request<Vec<u8>>) -> Response<Vec<u8>>;
     /// How many calls Twilio was asked for so far.
     fn dialled(&self) -> usize;
+    /// The host's clock.
+    fn time(&self) -> Time {
+        let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
+        Time(since_1970.unwrap_or_default().as_secs() * 1000)
+    }
     /// Ends what the case began.
     fn calm(&self) {}
 }
@@ -26,6 +32,10 @@ pub fn run(driver: &impl Driver, case: &Case) -> Result<(), String> {
         .unwrap_or_default()
         .as_nanos();
     caught.insert("fresh".to_owned(), fresh.to_string());
+    for (name, seconds) in [("in_an_hour", 3_600), ("in_two_hours", 7_200)] {
+        let time = driver.time().plus_s(seconds).rfc3339();
+        caught.insert(name.to_owned(), time);
+    }
     let outcome = case.steps.iter().try_for_each(|step| {
         take(driver, step, &mut caught)
             .map_err(|why| format!("{} {}: {why}", step.method, step.path))
@@ -117,6 +127,10 @@ impl Driver for Memory {
 
     fn dialled(&self) -> usize {
         self.twilio.asked.borrow().len()
+    }
+
+    fn time(&self) -> Time {
+        self.now()
     }
 }
 

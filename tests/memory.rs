@@ -1,5 +1,7 @@
 //! A platform in memory that never waits, with a clock that stands until it is moved and a small Twilio beside it.
 
+mod twilio;
+
 use calls::id::CallId;
 use calls::secret::Secret;
 use calls::settings::{EncryptionKey, Launcher, Settings};
@@ -7,7 +9,6 @@ use calls::time::Time;
 use calls::voice::StartOrder;
 use functions::{Due, Entries, Facts, Fault, Lease, Opened, Owner, Platform, SendError};
 use http::{Request, Response};
-use serde_json::json;
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
@@ -23,6 +24,8 @@ pub struct Operations {
     pub wakes_asked: usize,
     pub sent: usize,
 }
+
+pub use twilio::Twilio;
 
 pub struct Memory {
     settings: Settings,
@@ -46,28 +49,6 @@ pub struct Memory {
     pub failing: Cell<usize>,
     /// … after so many have worked.
     working: Cell<usize>,
-}
-
-/// `Authorization` of the three accounts of the demo organization: their SIDs and auth tokens.
-const ACCOUNTS: [&str; 3] = [
-    "Basic QUMwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA0MTo0MTQxNDE0MTQxNDE0MTQxNDE0MTQxNDE0MTQxNDE0MQ==",
-    "Basic QUMwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA0Mjo0MjQyNDI0MjQyNDI0MjQyNDI0MjQyNDI0MjQyNDI0Mg==",
-    "Basic QUMwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDAwMDA3Nzo3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nzc3Nw==",
-];
-
-/// Twilio's side: what was posted, what it placed, and what it answers when asked.
-#[derive(Default)]
-pub struct Twilio {
-    /// The forms of `Calls.json` requests.
-    pub asked: RefCell<Vec<BTreeMap<String, String>>>,
-    /// SID and form of every call placed.
-    pub placed: RefCell<Vec<(String, BTreeMap<String, String>)>>,
-    /// The status each call has, for polls. None: Twilio cannot be reached.
-    pub standing: RefCell<BTreeMap<String, String>>,
-    pub down: Cell<bool>,
-    /// Its lists show nothing.
-    pub forgetful: Cell<bool>,
-    pub hung_up: RefCell<Vec<String>>,
 }
 
 impl Default for Memory {
@@ -160,8 +141,15 @@ impl Memory {
             .collect();
         for id in &due {
             self.wakes.borrow_mut().remove(id);
-            if let Ok(Some(again)) = crate::finish(functions::wake(self, *id)) {
-                self.wakes.borrow_mut().insert(*id, again);
+            let again = match crate::finish(functions::wake(self, *id)) {
+                Ok(again) => again,
+                // As the hosts do: a wake-up that failed comes again.
+                Err(_) => Some(self.now.get().plus_s(1)),
+            };
+            let mut wakes = self.wakes.borrow_mut();
+            let asked = wakes.get(id).copied();
+            if let Some(at) = again.into_iter().chain(asked).min() {
+                wakes.insert(*id, at);
             }
         }
         !due.is_empty()
@@ -471,116 +459,4 @@ impl Outside {
         let next = answers.get_mut(&url).and_then(VecDeque::pop_front);
         next.unwrap_or_else(|| Ok(Response::new(Vec::new())))
     }
-}
-
-impl Twilio {
-    fn answer(
-        &self,
-        request: &Request<Vec<u8>>,
-        now: Time,
-    ) -> Result<Response<Vec<u8>>, SendError> {
-        if self.down.get() {
-            return Err(SendError::Unclear("Twilio does not answer".to_owned()));
-        }
-        let path = request.uri().path().to_owned();
-        let form: BTreeMap<String, String> = form_urlencoded::parse(request.body())
-            .into_owned()
-            .collect();
-        let sid_asked = path
-            .rsplit('/')
-            .next()
-            .unwrap_or_default()
-            .trim_end_matches(".json")
-            .to_owned();
-        if request.method() == "POST" && path.ends_with("/Calls.json") {
-            let known = |account: &str| request.headers()["authorization"] == account;
-            if !ACCOUNTS.into_iter().any(known) {
-                self.asked.borrow_mut().push(form);
-                return Ok(reply(401, &json!({ "code": 20003, "status": 401 })));
-            }
-            return self.place(form);
-        }
-        if request.method() == "POST" {
-            self.hung_up.borrow_mut().push(sid_asked.clone());
-            return Ok(reply(
-                200,
-                &json!({ "sid": sid_asked, "status": "completed" }),
-            ));
-        }
-        if path.ends_with("/Calls.json") {
-            let date = rfc2822(now);
-            let calls: Vec<_> = self
-                .placed
-                .borrow()
-                .iter()
-                .filter(|_| !self.forgetful.get())
-                .map(|(sid, _)| json!({ "sid": sid, "status": self.status(sid), "date_created": date }))
-                .collect();
-            return Ok(reply(200, &json!({ "calls": calls })));
-        }
-        match self
-            .placed
-            .borrow()
-            .iter()
-            .any(|(sid, _)| *sid == sid_asked)
-        {
-            true => Ok(reply(
-                200,
-                &json!({ "sid": sid_asked, "status": self.status(&sid_asked), "duration": "7" }),
-            )),
-            false => Ok(reply(404, &json!({ "code": 20404 }))),
-        }
-    }
-
-    fn status(&self, sid: &str) -> String {
-        self.standing
-            .borrow()
-            .get(sid)
-            .cloned()
-            .unwrap_or_else(|| "queued".to_owned())
-    }
-
-    fn place(&self, form: BTreeMap<String, String>) -> Result<Response<Vec<u8>>, SendError> {
-        self.asked.borrow_mut().push(form.clone());
-        let to = form.get("To").cloned().unwrap_or_default();
-        let refused =
-            |status: u16, code: u32| Ok(reply(status, &json!({ "code": code, "status": status })));
-        match to.as_str() {
-            "+15005550001" => return refused(400, 21_217),
-            "+15005550002" => return refused(400, 21_214),
-            "+15005550003" => return refused(400, 21_215),
-            "+15005550004" => return refused(400, 21_216),
-            "+15005550019" => return refused(429, 20_429),
-            _ => {}
-        }
-        let sid = format!("CA{:032x}", self.placed.borrow().len() + 1);
-        self.placed.borrow_mut().push((sid.clone(), form));
-        match to.as_str() {
-            "+15005550017" => refused(500, 20_500),
-            "+15005550018" => Err(SendError::Unclear("no answer in time".to_owned())),
-            _ => Ok(reply(201, &json!({ "sid": sid, "status": "queued" }))),
-        }
-    }
-}
-
-fn reply(status: u16, body: &serde_json::Value) -> Response<Vec<u8>> {
-    let mut reply = Response::new(body.to_string().into_bytes());
-    *reply.status_mut() = http::StatusCode::from_u16(status).expect("a status");
-    reply
-}
-
-/// `Fri, 20 Nov 2026 09:30:00 +0000`
-fn rfc2822(at: Time) -> String {
-    const MONTHS: [&str; 12] = [
-        "Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec",
-    ];
-    let text = at.rfc3339();
-    let month: usize = text[5..7].parse().expect("a month");
-    format!(
-        "Day, {} {} {} {} +0000",
-        &text[8..10],
-        MONTHS[month - 1],
-        &text[..4],
-        &text[11..19]
-    )
 }

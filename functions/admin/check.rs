@@ -5,7 +5,9 @@ use super::lines::{
     AgentLine, KeyLine, Line, NumberLine, Numbered, OrganizationLine, TelephonyLine,
 };
 use crate::{Fault, Platform, store};
-use calls::config::{Agent, Key, Names, Number, Opens, Organization, Script, Telephony, VERSION};
+use calls::config::{
+    Agent, Key, Names, Number, OnMachine, Opens, Organization, Script, Telephony, VERSION,
+};
 use calls::dialect::AgentName;
 use calls::record::credential_owner;
 use calls::seal;
@@ -369,6 +371,13 @@ fn check_script(script: &Script) -> Result<(), String> {
         if !(least..=most).contains(&value) {
             return Err(format!("{name} must be between {least} and {most} seconds"));
         }
+    }
+    let message = script.voicemail_message.as_deref().unwrap_or_default();
+    if script.on_machine == OnMachine::LeaveMessage && message.trim().is_empty() {
+        return Err("voicemail_message must not be empty with on_machine leave_message".to_owned());
+    }
+    if let Some(retry) = &script.retry {
+        retry.check().map_err(|issues| said(&issues))?;
     }
     let is_key = |key: &String| {
         key.len() == 1 && key.bytes().all(|byte| b"0123456789*#ABCD".contains(&byte))

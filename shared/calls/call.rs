@@ -6,17 +6,13 @@ use crate::time::Time;
 use crate::voice::{EndedBy, Line, VoiceEvent};
 use std::collections::BTreeMap;
 
-/// How long the voice container's last word is waited for after Twilio's, and the other way round, in seconds.
-const LAST_WORD_S: u64 = 10;
-/// How long an answer to the dial may be missing before Twilio is asked, in seconds: longer than any dial timeout.
-const DIAL_ANSWER_S: u64 = 40;
-/// Grace after the longest ringing, and after the longest call, in seconds.
-const RING_GRACE_S: u64 = 15;
-const CALL_GRACE_S: u64 = 60;
-
 /// A call folded from its events. The fold depends on the set of events alone, so it is commutative, associative and
 /// idempotent: any order of arrival, any repetition and any concurrency give the same call. Of two events of one
 /// name the earlier counts.
+///
+/// Where facts of different names contradict each other the one of higher authority counts: Twilio's callback, then
+/// Twilio's answer when asked, then the voice container, then the deadline. A verdict once written stays whatever
+/// comes later; later facts only add to it (what answered, the recording, the next attempt).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Call {
     events: BTreeMap<String, Event>,
@@ -32,9 +28,14 @@ pub struct Verdict {
     pub by: Option<EndedBy>,
 }
 
+/// The reason of a call that was cancelled while it waited.
+const CANCELED_BEFORE_DIAL: &str = "canceled_before_dial";
+
 /// Where a call is, in our own words.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
+    /// Persisted; its time has not come.
+    Scheduled,
     /// Persisted; Twilio may or may not have heard of it.
     Queued,
     Dialing,
@@ -46,6 +47,7 @@ pub enum Stage {
 impl Stage {
     pub fn word(self) -> &'static str {
         match self {
+            Stage::Scheduled => "scheduled",
             Stage::Queued => "queued",
             Stage::Dialing => "dialing",
             Stage::Ringing => "ringing",
@@ -55,7 +57,8 @@ impl Stage {
     }
 
     pub fn parse(word: &str) -> Option<Stage> {
-        const ALL: [Stage; 5] = [
+        const ALL: [Stage; 6] = [
+            Stage::Scheduled,
             Stage::Queued,
             Stage::Dialing,
             Stage::Ringing,
@@ -189,11 +192,69 @@ impl Call {
         self.at("voice-first-audio")
     }
 
+    /// What answered. Whoever could tell counts before those who could not.
     pub fn answered_by(&self) -> Option<&str> {
-        match self.get("answered-by") {
+        match self.get("answered-by").or(self.get("answered-by-unknown")) {
             Some(Event::AnsweredBy { answered_by, .. }) => Some(answered_by),
             _ => None,
         }
+    }
+
+    /// Whether the call waits for its time: nobody has begun to dial it, and nobody decided that it never will be.
+    pub fn waits(&self, record: &Record) -> bool {
+        const DECIDED: [&str; 6] = [
+            "ended",
+            "fired",
+            "cancel-asked",
+            "gate-closed",
+            "dial-refused",
+            "dial-unknown",
+        ];
+        record.schedule.is_some()
+            && self.sid().is_none()
+            && !DECIDED.iter().any(|name| self.has(name))
+    }
+
+    /// When the dial began.
+    pub fn dial_began(&self, record: &Record) -> Time {
+        self.at("fired").unwrap_or(record.created_at)
+    }
+
+    /// Whether a program wanted the call, or what follows it, to end.
+    pub fn stopped(&self) -> bool {
+        let by_program = matches!(
+            self.get("hangup-asked"),
+            Some(Event::HangupAsked {
+                by: EndedBy::Gateway,
+                ..
+            })
+        );
+        by_program || self.has("cancel-asked")
+    }
+
+    /// Whether Twilio has spoken its last word.
+    pub fn provider_ended(&self) -> bool {
+        self.provider_end().is_some()
+    }
+
+    /// Whether it was cancelled while it waited.
+    pub fn canceled_before_dial(&self) -> bool {
+        self.ended()
+            .is_some_and(|verdict| verdict.reason == CANCELED_BEFORE_DIAL)
+    }
+
+    /// The next attempt's id, and when it is due.
+    pub fn next_attempt(&self) -> Option<(&str, Time)> {
+        match self.get("next-attempt") {
+            Some(Event::NextAttempt { call, due, .. }) => Some((call, *due)),
+            _ => None,
+        }
+    }
+
+    /// Whether a message was left on a mailbox; None where no mailbox was to get one.
+    pub fn message_left(&self) -> Option<bool> {
+        self.has("message-started")
+            .then(|| self.has("message-left"))
     }
 
     pub fn dial_refused(&self) -> Option<&Event> {
@@ -231,9 +292,11 @@ impl Call {
         }
     }
 
-    pub fn stage(&self) -> Stage {
+    pub fn stage(&self, record: &Record) -> Stage {
         if self.has("ended") {
             Stage::Ended
+        } else if self.waits(record) {
+            Stage::Scheduled
         } else if self.answered_at().is_some() {
             Stage::InProgress
         } else if self.ringing_at().is_some() {
@@ -293,148 +356,16 @@ impl Call {
             _ => None,
         }
     }
-
-    /// How the call ended, if the facts at `now` suffice to say so.
-    pub fn verdict(&self, now: Time) -> Option<Verdict> {
-        let verdict = |outcome, reason: &str, by| {
-            Some(Verdict {
-                at: now,
-                outcome,
-                reason: reason.to_owned(),
-                by,
-            })
-        };
-        if self.has("no-seat") {
-            return verdict(Outcome::Refused, "no_seat", None);
-        }
-        if let Some(Event::DialRefused { code, status, .. }) = self.get("dial-refused") {
-            let code = code.unwrap_or(u32::from(*status));
-            return verdict(Outcome::Failed, &format!("provider_refused_{code}"), None);
-        }
-        let Some((status, event)) = self.provider_end() else {
-            return match self.get("lost") {
-                Some(Event::Lost { evidence, .. }) => {
-                    verdict(Outcome::Lost, evidence, Some(EndedBy::Error))
-                }
-                _ => None,
-            };
-        };
-        match status {
-            Status::Busy => verdict(Outcome::Busy, "busy", None),
-            Status::NoAnswer => verdict(Outcome::NoAnswer, "no_answer", None),
-            Status::Canceled => verdict(Outcome::Canceled, "canceled", Some(EndedBy::Gateway)),
-            Status::Failed => {
-                let reason = match event {
-                    Event::Provider {
-                        error: Some(code), ..
-                    } => format!("provider_failed_{code}"),
-                    Event::Provider {
-                        sip: Some(code), ..
-                    } => format!("sip_{code}"),
-                    _ => "provider_failed".to_owned(),
-                };
-                verdict(Outcome::Failed, &reason, Some(EndedBy::Error))
-            }
-            _ => self.verdict_of_conversation(event.at(), now),
-        }
-    }
-
-    /// The verdict on a call that was answered and has ended: Twilio's word is in, the container's may be missing.
-    fn verdict_of_conversation(&self, completed: Time, now: Time) -> Option<Verdict> {
-        let over = now >= completed.plus_s(LAST_WORD_S);
-        let (outcome, reason, by) = match (self.get("voice-ended"), self.get("voice-lost")) {
-            _ if self.hung_up_by_us() => match self.machine() {
-                true => (
-                    Outcome::Voicemail,
-                    "machine".to_owned(),
-                    Some(EndedBy::Agent),
-                ),
-                false => (
-                    Outcome::Completed,
-                    "hangup_requested".to_owned(),
-                    Some(EndedBy::Gateway),
-                ),
-            },
-            (Some(Event::Voice(VoiceEvent::Ended { by, reason, .. })), _) => {
-                let outcome = match by {
-                    EndedBy::Error => Outcome::Failed,
-                    _ if self.machine() => Outcome::Voicemail,
-                    _ => Outcome::Completed,
-                };
-                (outcome, reason.clone(), Some(*by))
-            }
-            (_, Some(_)) => (
-                Outcome::Failed,
-                "voice_lost".to_owned(),
-                Some(EndedBy::Error),
-            ),
-            _ if self.has("audio-failed") => (
-                Outcome::Failed,
-                "voice_not_started".to_owned(),
-                Some(EndedBy::Error),
-            ),
-            _ if !over => return None,
-            _ if self.has("voice-media-started") => (
-                Outcome::Failed,
-                "voice_silent".to_owned(),
-                Some(EndedBy::Error),
-            ),
-            _ => (
-                Outcome::Failed,
-                "media_never_started".to_owned(),
-                Some(EndedBy::Error),
-            ),
-        };
-        Some(Verdict {
-            at: now,
-            outcome,
-            reason,
-            by,
-        })
-    }
-
-    /// Whether we had Twilio end the conversation, before either side did. To the container that looks as if the
-    /// contact had hung up.
-    fn hung_up_by_us(&self) -> bool {
-        match (self.at("hangup-asked"), self.at("voice-ended")) {
-            (Some(asked), Some(ended)) => asked <= ended,
-            (asked, None) => asked.is_some(),
-            (None, Some(_)) => false,
-        }
-    }
-
-    /// Whether Twilio heard a machine: a mailbox or a fax. `unknown` is never taken for one.
-    pub fn machine(&self) -> bool {
-        self.answered_by()
-            .is_some_and(|by| by.starts_with("machine") || by == "fax")
-    }
-
-    /// When somebody must look at the call again if nothing more is heard; None once it has ended.
-    pub fn deadline(&self, record: &Record) -> Option<Time> {
-        if self.has("ended") {
-            return None;
-        }
-        let deadline = if let Some((_, event)) = self.provider_end() {
-            event.at().plus_s(LAST_WORD_S)
-        } else if let Some(at) = self.at("voice-ended").or(self.at("voice-lost")) {
-            at.plus_s(LAST_WORD_S)
-        } else if let Some(answered) = self.answered_at() {
-            answered.plus_s(record.limits.call_s + CALL_GRACE_S)
-        } else if let Some(dialled) = self.at("dialled") {
-            dialled.plus_s(record.ring_s + RING_GRACE_S)
-        } else if let Some(unknown) = self.at("dial-unknown") {
-            unknown.plus_s(LAST_WORD_S)
-        } else {
-            record.created_at.plus_s(DIAL_ANSWER_S)
-        };
-        Some(deadline)
-    }
 }
 
 /// The order of events that carry the same time: the one of a call's life.
 fn order(event: &Event) -> u8 {
     match event {
-        Event::NoSeat { .. } | Event::Dialled { .. } | Event::DialRefused { .. } => 0,
+        Event::Postponed { .. } | Event::Fired { .. } | Event::CancelAsked { .. } => 0,
+        Event::GateClosed { .. }
+        | Event::NoSeat { .. }
+        | Event::Dialled { .. }
+        | Event::DialRefused { .. } => 0,
         Event::DialUnknown { .. } | Event::AudioStarted { .. } | Event::AudioFailed { .. } => 1,
         Event::Provider { status, .. } if !status.is_final() => 2,
         Event::Voice(VoiceEvent::Ready { .. }) | Event::TwimlFetched { .. } => 3,
@@ -443,11 +374,17 @@ fn order(event: &Event) -> u8 {
         Event::Voice(VoiceEvent::FirstAudio { .. }) => 6,
         Event::Voice(VoiceEvent::Line { .. }) => 7,
         Event::Voice(_) | Event::HangupAsked { .. } => 8,
+        Event::MessageStarted { .. } | Event::MessageLeft { .. } => 8,
         Event::Provider { .. } | Event::Recording { .. } => 9,
         Event::Lost { .. } => 10,
         Event::Ended { .. } => 11,
+        Event::NextAttempt { .. } | Event::ChainEnded { .. } => 12,
     }
 }
+
+mod verdict;
+
+pub use verdict::DIAL_ANSWER_S;
 
 #[cfg(test)]
 mod tests;

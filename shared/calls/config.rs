@@ -2,6 +2,7 @@
 //! These are the stored forms; each carries its version. Written by import, read by every request.
 
 use crate::crm::PreFetch;
+use crate::plan::Retry;
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -156,6 +157,12 @@ pub struct Script {
     pub when_missing: WhenMissing,
     #[serde(default)]
     pub on_machine: OnMachine,
+    /// What is left on a mailbox with `leave_message`.
+    #[serde(default)]
+    pub voicemail_message: Option<String>,
+    /// When a call that reached nobody is tried again, unless the request says otherwise.
+    #[serde(default)]
+    pub retry: Option<Retry>,
 }
 
 fn goodbye() -> String {
@@ -198,6 +205,8 @@ pub enum OnMachine {
     Continue,
     /// Do not detect.
     Ignore,
+    /// Detect it, wait for the tone, leave `voicemail_message` and hang up.
+    LeaveMessage,
 }
 
 /// When an agent may call, in its own time zone; a request outside is refused.

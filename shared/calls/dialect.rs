@@ -10,6 +10,7 @@ pub mod voicing;
 
 use crate::call::Call;
 use crate::known::Known;
+use crate::plan::Retry;
 use crate::problem::Problem;
 use crate::record::Record;
 use crate::time::Time;
@@ -86,6 +87,11 @@ pub struct PlaceCall {
     pub external_id: Option<String>,
     /// Given back with the call, never read.
     pub metadata: Map<String, Value>,
+    /// When it may be dialled; neither: at once or not at all.
+    pub earliest_at: Option<Time>,
+    pub latest_at: Option<Time>,
+    /// In place of the agent's own.
+    pub retry: Option<Retry>,
     /// Check everything and place nothing.
     pub dry_run: bool,
 }
@@ -107,6 +113,9 @@ impl PlaceCall {
             callback_url: None,
             external_id: None,
             metadata: Map::new(),
+            earliest_at: None,
+            latest_at: None,
+            retry: None,
             dry_run: false,
         }
     }

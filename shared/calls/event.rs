@@ -5,11 +5,15 @@ use crate::voice::{EndedBy, Line, VoiceEvent};
 use serde::{Deserialize, Serialize};
 
 /// Names of all events but the numbered `line-0`, `line-1`, …: what a host without listing reads one by one.
-pub const NAMES: [&str; 35] = [
+pub const NAMES: &[&str] = &[
     "dialled",
     "dial-refused",
     "dial-unknown",
     "no-seat",
+    "postponed",
+    "gate-closed",
+    "cancel-asked",
+    "fired",
     "twiml-fetched",
     "provider-queued",
     "provider-initiated",
@@ -30,6 +34,9 @@ pub const NAMES: [&str; 35] = [
     "polled-no-answer",
     "polled-canceled",
     "answered-by",
+    "answered-by-unknown",
+    "message-started",
+    "message-left",
     "recording",
     "audio-started",
     "audio-failed",
@@ -41,7 +48,12 @@ pub const NAMES: [&str; 35] = [
     "hangup-asked",
     "lost",
     "ended",
+    "next-attempt",
+    "chain-ended",
 ];
+
+/// Twilio's word for not being able to tell what answered. It never stands in the way of one who can.
+pub const UNKNOWN: &str = "unknown";
 
 /// One fact about a call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,6 +71,14 @@ pub enum Event {
     DialUnknown { at: Time, cause: String },
     /// No seat was free; nothing was dialled.
     NoSeat { at: Time },
+    /// A call whose time had come was put off; the first time it was, and why.
+    Postponed { at: Time, until: Time, why: String },
+    /// A call whose time had come may not be dialled any more; nothing was.
+    GateClosed { at: Time, reason: String },
+    /// Somebody wants a call that waits, or the attempts after this one, not to be dialled.
+    CancelAsked { at: Time },
+    /// A waiting call's time had come: the dial began.
+    Fired { at: Time },
     /// Twilio asked what to do with the answered call.
     TwimlFetched { at: Time, sid: String },
     /// Twilio said how the call stands, by callback or because it was asked.
@@ -75,6 +95,10 @@ pub enum Event {
     },
     /// What answered: `human`, `machine_start`, `fax`, `unknown`.
     AnsweredBy { at: Time, answered_by: String },
+    /// Twilio speaks the message to the mailbox.
+    MessageStarted { at: Time },
+    /// Twilio has spoken it to its end.
+    MessageLeft { at: Time },
     Recording {
         at: Time,
         url: String,
@@ -97,6 +121,10 @@ pub enum Event {
         reason: String,
         by: Option<EndedBy>,
     },
+    /// The call is tried again: this is the next attempt, and when it is due.
+    NextAttempt { at: Time, call: String, due: Time },
+    /// The call would be tried again, but may not be.
+    ChainEnded { at: Time, reason: String },
 }
 
 /// How Twilio's word reached us.
@@ -210,6 +238,10 @@ impl Event {
             Event::DialRefused { .. } => "dial-refused",
             Event::DialUnknown { .. } => "dial-unknown",
             Event::NoSeat { .. } => "no-seat",
+            Event::Postponed { .. } => "postponed",
+            Event::GateClosed { .. } => "gate-closed",
+            Event::CancelAsked { .. } => "cancel-asked",
+            Event::Fired { .. } => "fired",
             Event::TwimlFetched { .. } => "twiml-fetched",
             Event::Provider { told, status, .. } => {
                 let told = match told {
@@ -218,7 +250,12 @@ impl Event {
                 };
                 return format!("{told}-{}", status.word());
             }
+            Event::AnsweredBy { answered_by, .. } if answered_by == UNKNOWN => {
+                "answered-by-unknown"
+            }
             Event::AnsweredBy { .. } => "answered-by",
+            Event::MessageStarted { .. } => "message-started",
+            Event::MessageLeft { .. } => "message-left",
             Event::Recording { .. } => "recording",
             Event::AudioStarted { .. } => "audio-started",
             Event::AudioFailed { .. } => "audio-failed",
@@ -231,6 +268,8 @@ impl Event {
             Event::HangupAsked { .. } => "hangup-asked",
             Event::Lost { .. } => "lost",
             Event::Ended { .. } => "ended",
+            Event::NextAttempt { .. } => "next-attempt",
+            Event::ChainEnded { .. } => "chain-ended",
         };
         name.to_owned()
     }
@@ -242,6 +281,14 @@ impl Event {
             | Event::DialRefused { at, .. }
             | Event::DialUnknown { at, .. }
             | Event::NoSeat { at }
+            | Event::Postponed { at, .. }
+            | Event::GateClosed { at, .. }
+            | Event::CancelAsked { at }
+            | Event::Fired { at }
+            | Event::MessageStarted { at }
+            | Event::MessageLeft { at }
+            | Event::NextAttempt { at, .. }
+            | Event::ChainEnded { at, .. }
             | Event::TwimlFetched { at, .. }
             | Event::Provider { at, .. }
             | Event::AnsweredBy { at, .. }
@@ -273,10 +320,18 @@ impl Event {
             | Event::TwimlFetched { .. }
             | Event::Provider { .. }
             | Event::AnsweredBy { .. }
+            | Event::MessageStarted { .. }
+            | Event::MessageLeft { .. }
             | Event::Recording { .. } => "provider",
             Event::Voice(_) => "voice",
             Event::DialUnknown { .. }
             | Event::NoSeat { .. }
+            | Event::Postponed { .. }
+            | Event::GateClosed { .. }
+            | Event::CancelAsked { .. }
+            | Event::Fired { .. }
+            | Event::NextAttempt { .. }
+            | Event::ChainEnded { .. }
             | Event::AudioStarted { .. }
             | Event::AudioFailed { .. }
             | Event::HangupAsked { .. }
@@ -326,6 +381,26 @@ mod tests {
             },
             Event::DialUnknown { at, cause: text() },
             Event::NoSeat { at },
+            Event::Postponed {
+                at,
+                until: at,
+                why: text(),
+            },
+            Event::GateClosed { at, reason: text() },
+            Event::CancelAsked { at },
+            Event::Fired { at },
+            Event::MessageStarted { at },
+            Event::MessageLeft { at },
+            Event::NextAttempt {
+                at,
+                call: text(),
+                due: at,
+            },
+            Event::ChainEnded { at, reason: text() },
+            Event::AnsweredBy {
+                at,
+                answered_by: UNKNOWN.to_owned(),
+            },
             Event::TwimlFetched { at, sid: text() },
             Event::AnsweredBy {
                 at,
@@ -399,7 +474,7 @@ mod tests {
     fn the_closed_list_is_complete() {
         let mut names: Vec<String> = one_of_each().iter().map(Event::name).collect();
         names.sort();
-        let mut listed = NAMES.map(str::to_owned).to_vec();
+        let mut listed = NAMES.to_vec();
         listed.sort();
         assert_eq!(names, listed);
     }

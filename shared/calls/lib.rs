@@ -20,6 +20,7 @@ pub mod id;
 pub mod known;
 pub mod list;
 pub mod media;
+pub mod plan;
 pub mod problem;
 pub mod record;
 pub mod seal;

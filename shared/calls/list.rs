@@ -173,9 +173,10 @@ impl Filter {
     }
 
     /// Whether a call that may be wanted is.
-    pub fn wants(&self, call: &Call) -> bool {
+    pub fn wants(&self, record: &Record, call: &Call) -> bool {
         let outcome = call.ended().map(|verdict| verdict.outcome);
-        self.status.is_none_or(|status| call.stage() == status)
+        self.status
+            .is_none_or(|status| call.stage(record) == status)
             && self.outcome.is_none_or(|wanted| outcome == Some(wanted))
     }
 

@@ -57,6 +57,10 @@ pub enum Problem {
     /// The first request with this idempotency key failed in this way, and so does this one.
     Replayed(Box<Problem>),
     NoCall(String),
+    /// What cannot be cancelled because it is dialled or talked on. Carries the call's id.
+    CallUnderWay(String),
+    /// What cannot be cancelled because it has ended. Carries the call's id.
+    CallOver(String),
     NoRoute,
     /// The methods the path does take.
     Method(&'static str),
@@ -101,6 +105,8 @@ impl Problem {
             Problem::IdempotencyUnknown(_) => "idempotency_state_unknown",
             Problem::Replayed(first) => first.code(),
             Problem::NoCall(_) => "call_not_found",
+            Problem::CallUnderWay(_) => "call_under_way",
+            Problem::CallOver(_) => "call_has_ended",
             Problem::NoRoute => "not_found",
             Problem::Method(_) => "method_not_allowed",
             Problem::TooLarge => "body_too_large",
@@ -173,6 +179,12 @@ impl Problem {
             ),
             Problem::Replayed(first) => first.text(),
             Problem::NoCall(_) => "Call not found".to_owned(),
+            Problem::CallUnderWay(id) => {
+                format!("Call {id} is under way; POST /v1/calls/{id}/hangup ends it")
+            }
+            Problem::CallOver(id) => {
+                format!("Call {id} has ended and no attempt follows it: there is nothing to cancel")
+            }
             Problem::NoRoute => "Not Found".to_owned(),
             Problem::Method(_) => "Method Not Allowed".to_owned(),
             Problem::TooLarge => "The request body is larger than 256 KB".to_owned(),
@@ -248,6 +260,8 @@ impl Problem {
                 code: None,
             })),
             Problem::NoCall(id()),
+            Problem::CallUnderWay(id()),
+            Problem::CallOver(id()),
             Problem::NoRoute,
             Problem::Method("GET"),
             Problem::TooLarge,

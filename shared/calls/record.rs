@@ -3,6 +3,7 @@
 use crate::config::OnMachine;
 use crate::crm::Fetched;
 use crate::id::CallId;
+use crate::plan::{Attempt, Retry, Schedule};
 use crate::secret;
 use crate::time::Time;
 use crate::voice::Limits;
@@ -57,6 +58,18 @@ pub struct Record {
     /// The call's number in the organization's list.
     #[serde(default)]
     pub listed: u64,
+    /// When it may be dialled; None: it was to be dialled at once.
+    #[serde(default)]
+    pub schedule: Option<Schedule>,
+    /// Whether and when it is tried again.
+    #[serde(default)]
+    pub retry: Option<Retry>,
+    /// None: the first attempt.
+    #[serde(default)]
+    pub attempt: Option<Attempt>,
+    /// What is left on a mailbox, rendered.
+    #[serde(default)]
+    pub voicemail_message: Option<String>,
     /// What was checked before the call was stored, in that order.
     #[serde(default)]
     pub gates: Vec<Gate>,
@@ -140,16 +153,15 @@ impl Record {
         CallId::parse(&self.id)
     }
 
-    /// How long every token of this call is good for: ringing, talking, and an hour for late callbacks.
+    /// How long every token of this call is good for: waiting, ringing, talking, and an hour for late callbacks.
     pub fn tokens_expire(&self) -> Time {
-        self.created_at
-            .plus_s(self.ring_s + self.limits.call_s + 3600)
+        let dialled = self.schedule.map_or(self.created_at, |plan| plan.latest_at);
+        dialled.plus_s(self.ring_s + self.limits.call_s + 3600)
     }
 
-    /// How long the call may hold its seat should nobody free it.
-    pub fn seat_until(&self) -> Time {
-        self.created_at
-            .plus_s(self.ring_s + self.limits.call_s + 300)
+    /// How long a call that is dialled at `now` may hold its seat should nobody free it.
+    pub fn seat_until(&self, now: Time) -> Time {
+        now.plus_s(self.ring_s + self.limits.call_s + 300)
     }
 }
 

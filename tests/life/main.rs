@@ -5,7 +5,10 @@ mod contacts;
 mod crash;
 mod crm;
 mod doubt;
+mod later;
 mod lists;
+mod mailbox;
+mod retry;
 mod words;
 
 use calls::id::CallId;
@@ -528,7 +531,7 @@ fn a_call_is_hung_up_by_request() {
     placed.status("completed");
     placed.ends("completed", "hangup_requested");
     // Asked again, it stays as it is.
-    assert_eq!(hang_up(&placed), 202);
+    assert_eq!(hang_up(&placed), 200);
     placed.ends("completed", "hangup_requested");
 }
 

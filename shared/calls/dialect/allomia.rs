@@ -100,7 +100,9 @@ impl Dialect for AlloMia {
             Problem::DialUnknown(_)
             | Problem::IdempotencyConflict
             | Problem::IdempotencyInProgress
-            | Problem::IdempotencyUnknown(_) => (409, problem.text()),
+            | Problem::IdempotencyUnknown(_)
+            | Problem::CallUnderWay(_)
+            | Problem::CallOver(_) => (409, problem.text()),
             Problem::Replayed(first) => return self.show_problem(first),
             Problem::Method(_) => (405, problem.text()),
             Problem::TooLarge => (413, problem.text()),

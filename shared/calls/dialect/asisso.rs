@@ -98,7 +98,9 @@ impl Dialect for Asisso {
             Problem::DialUnknown(_)
             | Problem::IdempotencyConflict
             | Problem::IdempotencyInProgress
-            | Problem::IdempotencyUnknown(_) => 409,
+            | Problem::IdempotencyUnknown(_)
+            | Problem::CallUnderWay(_)
+            | Problem::CallOver(_) => 409,
             Problem::Replayed(first) => return self.show_problem(first),
             Problem::Method(_) => 405,
             Problem::TooLarge => 413,
@@ -139,7 +141,7 @@ impl Dialect for Asisso {
 impl Details for Asisso {
     /// A workflow run, read back by its number. What the call taught the agent is in `gathered_context`.
     fn show_call(&self, record: &Record, call: &Call, now: Time) -> Value {
-        let ended = call.stage() == Stage::Ended;
+        let ended = call.stage(record) == Stage::Ended;
         let transcript: Vec<Value> = call
             .transcript()
             .iter()
@@ -148,7 +150,7 @@ impl Details for Asisso {
         json!({
             "id": record.call_id().map(crate::id::CallId::run),
             "name": record.run_name,
-            "status": status(call),
+            "status": status(record, call),
             "is_completed": ended,
             "created_at": record.created_at.rfc3339(),
             "initial_context": record.variables,
@@ -171,9 +173,12 @@ fn gathered(call: &Call) -> Value {
     Value::Object(gathered)
 }
 
-fn status(call: &Call) -> &'static str {
-    match (call.stage(), call.ended().map(|verdict| verdict.outcome)) {
-        (Stage::Queued | Stage::Dialing, _) => "initiated",
+fn status(record: &Record, call: &Call) -> &'static str {
+    match (
+        call.stage(record),
+        call.ended().map(|verdict| verdict.outcome),
+    ) {
+        (Stage::Scheduled | Stage::Queued | Stage::Dialing, _) => "initiated",
         (Stage::Ringing, _) => "ringing",
         (Stage::InProgress, _) => "in-progress",
         (Stage::Ended, Some(Outcome::Completed | Outcome::Voicemail)) => "completed",

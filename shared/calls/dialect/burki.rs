@@ -80,7 +80,9 @@ impl Dialect for Burki {
             Problem::DialUnknown(_) => 504,
             Problem::IdempotencyConflict
             | Problem::IdempotencyInProgress
-            | Problem::IdempotencyUnknown(_) => 409,
+            | Problem::IdempotencyUnknown(_)
+            | Problem::CallUnderWay(_)
+            | Problem::CallOver(_) => 409,
             Problem::Replayed(first) => return self.show_problem(first),
             Problem::Method(_) => 405,
             Problem::TooLarge => 413,

@@ -79,7 +79,9 @@ impl Dialect for Dialout {
             Problem::DialUnknown(_)
             | Problem::IdempotencyConflict
             | Problem::IdempotencyInProgress
-            | Problem::IdempotencyUnknown(_) => 409,
+            | Problem::IdempotencyUnknown(_)
+            | Problem::CallUnderWay(_)
+            | Problem::CallOver(_) => 409,
             Problem::Replayed(first) => return self.show_problem(first),
             Problem::Method(_) => 405,
             Problem::TooLarge => 413,

@@ -6,6 +6,7 @@ use super::{AgentName, Caller, Details, Dialect, PlaceCall};
 use crate::call::Call;
 use crate::event::{Event, Told};
 use crate::known::Known;
+use crate::plan::{self, Retry};
 use crate::problem::Problem;
 use crate::record::Record;
 use crate::time::Time;
@@ -45,6 +46,17 @@ impl Dialect for Ringdown {
             fields.refuse("metadata", Rule::Other(rule));
         }
         let dry_run = fields.boolean("dry_run").unwrap_or_default();
+        let earliest_at = time(&mut fields, "earliest_at");
+        let latest_at = time(&mut fields, "latest_at");
+        let retry = match fields.object("retry").map(Retry::read).transpose() {
+            Ok(retry) => retry,
+            Err(issues) => {
+                for issue in issues {
+                    fields.refuse(&issue.field, issue.rule);
+                }
+                None
+            }
+        };
         fields.done().map_err(Problem::Invalid)?;
         Ok(PlaceCall {
             draft: mode == Some("draft"),
@@ -57,6 +69,9 @@ impl Dialect for Ringdown {
             external_id,
             metadata,
             dry_run,
+            earliest_at,
+            latest_at,
+            retry,
             ..PlaceCall::new(AgentName::Id(agent), to, "to")
         })
     }
@@ -106,7 +121,9 @@ impl Dialect for Ringdown {
             Problem::DialUnknown(_)
             | Problem::IdempotencyConflict
             | Problem::IdempotencyInProgress
-            | Problem::IdempotencyUnknown(_) => 409,
+            | Problem::IdempotencyUnknown(_)
+            | Problem::CallUnderWay(_)
+            | Problem::CallOver(_) => 409,
             Problem::Replayed(first) => return self.show_problem(first),
             Problem::Method(_) => 405,
             Problem::TooLarge => 413,
@@ -156,9 +173,9 @@ impl Details for Ringdown {
     fn show_call(&self, record: &Record, call: &Call, now: Time) -> Value {
         let ended = call.ended();
         let time = |at: Option<Time>| at.map(Time::rfc3339);
-        json!({
+        let mut shown = json!({
             "id": record.id,
-            "status": call.stage().word(),
+            "status": call.stage(record).word(),
             "outcome": ended.as_ref().map(|verdict| verdict.outcome.word()),
             "end_reason": ended.as_ref().map(|verdict| verdict.reason.as_str()),
             "ended_by": ended.as_ref().and_then(|verdict| verdict.by),
@@ -193,8 +210,29 @@ impl Details for Ringdown {
             "recording_url": call.recording_url(),
             "timeline": timeline(record, call),
             "links": links(&record.id),
-        })
+        });
+        if let (Value::Object(shown), Value::Object(planned)) = (&mut shown, planned(record, call))
+        {
+            shown.extend(planned);
+        }
+        shown
     }
+}
+
+/// When the call is dialled, and which attempt of how many it is.
+fn planned(record: &Record, call: &Call) -> Value {
+    let time = |at: Option<Time>| at.map(Time::rfc3339);
+    json!({
+        "earliest_at": time(record.schedule.map(|plan| plan.earliest_at)),
+        "latest_at": time(record.schedule.map(|plan| plan.latest_at)),
+        "attempt": plan::attempt(record),
+        "max_attempts": record.retry.as_ref().map_or(1, |retry| retry.max_attempts),
+        "is_last_attempt": plan::is_last(record, call),
+        "next_attempt_at": time(call.next_attempt().map(|(_, due)| due)),
+        "first_call_id": plan::first(record),
+        "next_call_id": call.next_attempt().map(|(id, _)| id),
+        "message_left": call.message_left(),
+    })
 }
 
 /// Where more is to be had of the call, as paths of this API.
@@ -263,6 +301,9 @@ fn what(event: &Event) -> Option<String> {
         }
         Event::Voice(VoiceEvent::Ended { reason, .. }) => Some(reason.clone()),
         Event::Voice(VoiceEvent::Lost { cause, .. }) => Some(cause.clone()),
+        Event::Postponed { until, why, .. } => Some(format!("until {}: {why}", until.rfc3339())),
+        Event::GateClosed { reason, .. } | Event::ChainEnded { reason, .. } => Some(reason.clone()),
+        Event::NextAttempt { call, due, .. } => Some(format!("{call} at {}", due.rfc3339())),
         Event::Lost { evidence, .. } => Some(evidence.clone()),
         Event::Ended {
             outcome, reason, ..
@@ -278,6 +319,17 @@ fn show_line(record: &Record, line: &Line) -> Value {
         "at": line.at.rfc3339(),
         "offset_s": line.at.seconds_since(record.created_at),
     })
+}
+
+/// An RFC 3339 time; an empty text counts as absent.
+fn time(fields: &mut Fields, name: &str) -> Option<Time> {
+    let text = fields.text(name).filter(|text| !text.is_empty())?;
+    let time = Time::parse_rfc3339(&text);
+    if time.is_none() {
+        let why = "must be an RFC 3339 time such as 2026-11-20T09:30:00Z";
+        fields.refuse(name, Rule::Other(why.to_owned()));
+    }
+    time
 }
 
 fn speaker(speaker: Speaker) -> &'static str {

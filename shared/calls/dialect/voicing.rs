@@ -88,7 +88,9 @@ impl Dialect for Voicing {
             Problem::DialUnknown(_)
             | Problem::IdempotencyConflict
             | Problem::IdempotencyInProgress
-            | Problem::IdempotencyUnknown(_) => 409,
+            | Problem::IdempotencyUnknown(_)
+            | Problem::CallUnderWay(_)
+            | Problem::CallOver(_) => 409,
             Problem::Replayed(first) => return self.show_problem(first),
             Problem::Method(_) => 405,
             Problem::TooLarge => 413,
@@ -113,22 +115,25 @@ impl Details for Voicing {
         let mut shown = json!({
             "success": true,
             "call_id": record.id,
-            "status": status(call),
+            "status": status(record, call),
             "duration": call.duration_s(now) as u64,
         });
         if let Some(at) = call.answered_at().or(call.dialled_at()) {
             shown["started_at"] = json!(at.rfc3339());
         }
-        if call.stage() == Stage::Ended {
+        if call.stage(record) == Stage::Ended {
             shown["ended_at"] = json!(call.hung_up_at().map(Time::rfc3339));
         }
         shown
     }
 }
 
-fn status(call: &Call) -> &'static str {
-    match (call.stage(), call.ended().map(|verdict| verdict.outcome)) {
-        (Stage::Queued | Stage::Dialing, _) => "initiated",
+fn status(record: &Record, call: &Call) -> &'static str {
+    match (
+        call.stage(record),
+        call.ended().map(|verdict| verdict.outcome),
+    ) {
+        (Stage::Scheduled | Stage::Queued | Stage::Dialing, _) => "initiated",
         (Stage::Ringing, _) => "ringing",
         (Stage::InProgress, _) => "in-progress",
         (Stage::Ended, Some(Outcome::Completed | Outcome::Voicemail)) => "completed",

@@ -67,6 +67,12 @@ impl Form {
         })
     }
 
+    /// Whether this callback says that a mailbox has finished its greeting and listens.
+    pub fn mailbox_listens(&self) -> bool {
+        self.get("AnsweredBy")
+            .is_some_and(|by| by.starts_with("machine_end"))
+    }
+
     /// A finished recording.
     pub fn recording(&self, now: Time) -> Option<Event> {
         let finished = self

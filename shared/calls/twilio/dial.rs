@@ -47,9 +47,15 @@ pub fn place(record: &Record, auth: &Secret, base: &str, token: &str) -> Option<
     }
     form.append_pair("Timeout", &record.ring_s.to_string())
         .append_pair("TimeLimit", &(record.limits.call_s + 30).to_string());
-    if record.on_machine != OnMachine::Ignore {
+    let detection = match record.on_machine {
+        OnMachine::Ignore => None,
+        OnMachine::HangUp | OnMachine::Continue => Some("Enable"),
+        // Tells of a mailbox after its tone.
+        OnMachine::LeaveMessage => Some("DetectMessageEnd"),
+    };
+    if let Some(detection) = detection {
         // Asynchronous, so that a person is not kept waiting in silence while Twilio listens.
-        form.append_pair("MachineDetection", "Enable")
+        form.append_pair("MachineDetection", detection)
             .append_pair("AsyncAmd", "true")
             .append_pair(
                 "AsyncAmdStatusCallback",
@@ -102,9 +108,9 @@ pub fn ask(record: &Record, auth: &Secret, sid: &str) -> Option<Request<Vec<u8>>
     )
 }
 
-/// Asks which calls were placed between the same two numbers since the day this one was opened.
-pub fn search(record: &Record, auth: &Secret) -> Option<Request<Vec<u8>>> {
-    let day = record.created_at.rfc3339();
+/// Asks which calls were placed between the same two numbers since the day this one's dial began.
+pub fn search(record: &Record, auth: &Secret, began: Time) -> Option<Request<Vec<u8>>> {
+    let day = began.rfc3339();
     let query = form_urlencoded::Serializer::new(String::new())
         .append_pair("To", &record.to)
         .append_pair("From", &record.from)
@@ -130,6 +136,21 @@ pub fn hang_up(record: &Record, auth: &Secret, sid: &str) -> Option<Request<Vec<
         &format!("Calls/{sid}.json"),
         form,
     )
+}
+
+/// Has the answered call go on with the TwiML at `url`, whatever it did until now.
+pub fn go_on_with(
+    record: &Record,
+    auth: &Secret,
+    sid: &str,
+    url: &str,
+) -> Option<Request<Vec<u8>>> {
+    let form = form_urlencoded::Serializer::new(String::new())
+        .append_pair("Url", &format!("{url}{RETRIES}"))
+        .append_pair("Method", "POST")
+        .finish();
+    let what = format!("Calls/{sid}.json");
+    request(record, auth, Method::POST, &what, form)
 }
 
 fn request(
@@ -178,15 +199,13 @@ pub fn standing(call: &Value, now: Time) -> Option<Event> {
 
 /// How the calls stand that a search found and that were created while this one was being placed: if it exists, it is
 /// among them.
-pub fn candidates(found: &Value, record: &Record, now: Time) -> Vec<Event> {
+pub fn candidates(found: &Value, began: Time, now: Time) -> Vec<Event> {
     let created_meanwhile = |call: &&Value| {
         call["date_created"]
             .as_str()
             .and_then(Time::parse_rfc2822)
             // Twilio's times are whole seconds, its clock is not ours, and a dial is waited for 25 seconds at most.
-            .is_some_and(|at| {
-                at.plus_s(3) >= record.created_at && at <= record.created_at.plus_s(30)
-            })
+            .is_some_and(|at| at.plus_s(3) >= began && at <= began.plus_s(30))
     };
     let calls = found["calls"].as_array().into_iter().flatten();
     calls

@@ -13,6 +13,15 @@ pub fn apologize(text: &str) -> String {
     document(&format!("<Say>{}</Say><Hangup/>", escaped(text)))
 }
 
+/// Speaks a message and goes on at `then`, which Twilio so requests only when the message was spoken to its end.
+pub fn message(text: &str, then: &str) -> String {
+    document(&format!(
+        r#"<Say>{}</Say><Redirect method="POST">{}</Redirect>"#,
+        escaped(text),
+        escaped(then)
+    ))
+}
+
 pub fn hang_up() -> String {
     document("<Hangup/>")
 }

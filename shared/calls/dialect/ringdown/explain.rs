@@ -17,7 +17,7 @@ pub fn explain(record: &Record, call: &Call) -> Value {
     let ended = call.ended();
     json!({
         "id": record.id,
-        "status": call.stage().word(),
+        "status": call.stage(record).word(),
         "outcome": ended.as_ref().map(|verdict| verdict.outcome.word()),
         "end_reason": ended.as_ref().map(|verdict| verdict.reason.as_str()),
         "ended_by": ended.as_ref().and_then(|verdict| verdict.by),
@@ -78,6 +78,10 @@ fn why(verdict: &Verdict) -> String {
         "no_answer" => "Nobody answered while the phone rang.",
         "canceled" => "The call was ended before anybody answered.",
         "provider_failed" => "Twilio could not connect the call and did not say why.",
+        "canceled_before_dial" => "The call was cancelled while it waited; nothing was dialled.",
+        "expired" => "Until its latest time the call could not be dialled; nothing was.",
+        "message_left" => "A mailbox answered, and the message was left on it.",
+        "message_cut_short" => "A mailbox answered and hung up before the message was finished.",
         "machine" => "A machine answered, and the agent does not talk to machines.",
         "hangup_requested" => "The call was ended by a request to hang up.",
         "contact_hung_up" => "The person called hung up.",
