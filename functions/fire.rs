@@ -2,13 +2,14 @@
 //! A request that places a call fires it at once, a wake-up when its time has come.
 
 use crate::ledger::{self, Standing};
-use crate::{Fault, Lease, Platform, SendError, place, settle, store, voice};
+use crate::{Fault, Platform, SendError, place, settle, store, voice};
 use calls::call::Call;
 use calls::config::Organization;
 use calls::event::Event;
 use calls::id::CallId;
 use calls::problem::Problem;
 use calls::record::Record;
+use calls::seats::{Full, Lease};
 use calls::secret::Secret;
 use calls::time::Time;
 use calls::twilio::dial::{self, Dialled};
@@ -21,19 +22,21 @@ pub(crate) enum Fired {
     Refused(Record, Event),
 }
 
-/// Whether the call holds a seat now.
+/// Whether the call holds a seat now; if not, the limit it met.
 pub(crate) async fn take_seat(
     host: &impl Platform,
     organization: &Organization,
     id: CallId,
     record: &Record,
-) -> Result<bool, Fault> {
+) -> Result<Result<(), Full>, Fault> {
     let lease = Lease {
-        call: id,
+        call: id.to_string(),
+        agent: record.agent.id.clone(),
+        inbound: false,
         until: record.seat_until(host.now()),
     };
-    host.take_seat(&organization.id, lease, organization.seats)
-        .await
+    let limits = organization.limits(record.agent_seats);
+    host.take_seat(&organization.id, lease, &limits).await
 }
 
 /// Whether a refused dial may be granted later: Twilio took no more requests, or could not be reached.

@@ -128,6 +128,7 @@ pub(crate) async fn examine(
         retry: wanted.retry.or_else(|| script.retry.clone()),
         attempt: None,
         voicemail_message: said.voicemail_message,
+        agent_seats: agent.seats,
         gates,
     };
     Ok(Examined {

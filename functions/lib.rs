@@ -43,7 +43,7 @@ use calls::dialect::voicing::Voicing;
 use calls::id::CallId;
 use calls::problem::Problem;
 use http::{Method, Request};
-pub use platform::{Due, Entries, Facts, Fault, Lease, Opened, Owner, Platform, SendError};
+pub use platform::{Due, Entries, Facts, Fault, Opened, Owner, Platform, SendError};
 use reply::Reply;
 pub use settle::{audio_lost, wake};
 

@@ -58,9 +58,9 @@ pub(crate) async fn place(
             replayed: false,
         });
     }
-    if !fire::take_seat(host, organization, id, &record).await? {
+    if let Err(full) = fire::take_seat(host, organization, id, &record).await? {
         settle::refuse(host, id, &record, Event::NoSeat { at: host.now() }).await?;
-        return Err(Problem::NoSeat { retry_after_s: 10 });
+        return Err(Problem::NoSeat(full));
     }
     let standing = match fire::fire(host, id, record, &auth, None).await? {
         Fired::Refused(record, refused) => {

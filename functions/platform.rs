@@ -1,6 +1,7 @@
 //! The outside world as a handler sees it, and nothing more. Each host implements [`Platform`] once.
 
 use calls::id::CallId;
+use calls::seats::{Full, Lease, Limits, Seats};
 use calls::settings::Settings;
 use calls::time::Time;
 use calls::voice::StartOrder;
@@ -34,13 +35,6 @@ pub struct Facts {
     pub record: String,
     /// Its events: name and stored text, in no particular order.
     pub events: Vec<(String, String)>,
-}
-
-/// The right to have one call live, until `until` at the latest.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lease {
-    pub call: CallId,
-    pub until: Time,
 }
 
 /// Whose documents and series these are.
@@ -143,12 +137,18 @@ pub trait Platform {
 
     // Seats.
 
-    /// Takes a seat of `organization`, or renews the call's own: true if at most `seats` unexpired leases are then held.
-    async fn take_seat(&self, organization: &str, lease: Lease, seats: u32) -> Result<bool, Fault>;
+    /// Has [`Seats::take`] decide whether the call gets a seat of `organization`, or renews its own. Of calls that ask at
+    /// once, no more are admitted than if they had asked one after the other.
+    async fn take_seat(
+        &self,
+        organization: &str,
+        lease: Lease,
+        limits: &Limits,
+    ) -> Result<Result<(), Full>, Fault>;
     /// Frees the call's seat; does nothing if it holds none.
     async fn free_seat(&self, organization: &str, call: CallId) -> Result<(), Fault>;
-    /// How many unexpired leases are held.
-    async fn seats_taken(&self, organization: &str) -> Result<u32, Fault>;
+    /// The organization's seats as they stand; leases among them may have run out.
+    async fn seats(&self, organization: &str) -> Result<Seats, Fault>;
 
     // The network.
 

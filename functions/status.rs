@@ -147,13 +147,16 @@ pub(crate) async fn fleet(
     request: &Request<Vec<u8>>,
 ) -> Result<Reply, Problem> {
     let account = access::check(host, request.headers(), Permission::ReadCalls).await?;
-    let most = account.organization.seats;
-    let taken = host.seats_taken(&account.organization.id).await?;
+    let limits = account.organization.limits(None);
+    let taken = host.seats(&account.organization.id).await?;
+    let taken = taken.taken(host.now());
+    let to_place = limits.seats.saturating_sub(limits.reserve);
     let shown = json!({
         "status": "ok",
         "fleet_calls": taken,
-        "fleet_max": most,
-        "fleet_available": most.saturating_sub(taken),
+        "fleet_max": limits.seats,
+        // For calls placed: those that come in may take the reserve as well.
+        "fleet_available": to_place.saturating_sub(taken),
         // Each call has a container of its own; there are no standing workers to list.
         "workers": [],
     });

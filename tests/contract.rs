@@ -58,7 +58,13 @@ fn bad_input_changes_nothing() {
                 .seats
                 .borrow()
                 .values()
-                .flat_map(|held| held.keys().copied().collect::<Vec<_>>())
+                .flat_map(|seats| {
+                    seats
+                        .leases
+                        .iter()
+                        .map(|lease| lease.call.clone())
+                        .collect::<Vec<_>>()
+                })
                 .collect();
             assert!(
                 memory.calls.borrow().is_empty(),

@@ -3,11 +3,12 @@
 mod twilio;
 
 use calls::id::CallId;
+use calls::seats::{Full, Lease, Limits, Seats};
 use calls::secret::Secret;
 use calls::settings::{EncryptionKey, Launcher, Settings};
 use calls::time::Time;
 use calls::voice::StartOrder;
-use functions::{Due, Entries, Facts, Fault, Lease, Opened, Owner, Platform, SendError};
+use functions::{Due, Entries, Facts, Fault, Opened, Owner, Platform, SendError};
 use http::{Request, Response};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
@@ -36,7 +37,7 @@ pub struct Memory {
     pub wakes: RefCell<BTreeMap<CallId, Time>>,
     pub documents: RefCell<BTreeMap<(Owner, String), String>>,
     pub series: RefCell<BTreeMap<(Owner, String), Vec<String>>>,
-    pub seats: RefCell<BTreeMap<String, BTreeMap<CallId, Time>>>,
+    pub seats: RefCell<BTreeMap<String, Seats>>,
     pub started: RefCell<Vec<StartOrder>>,
     pub running: RefCell<BTreeSet<CallId>>,
     pub logged: RefCell<Vec<String>>,
@@ -172,6 +173,10 @@ impl Memory {
             true => Err(Fault("the store does not answer".to_owned())),
             false => Ok(()),
         }
+    }
+
+    pub async fn seats_taken(&self, organization: &str) -> Result<u32, Fault> {
+        Ok(self.seats(organization).await?.taken(self.now.get()))
     }
 
     fn may_fail(&self) -> Result<(), Fault> {
@@ -372,36 +377,31 @@ impl Platform for Memory {
         Ok(Entries { last, found })
     }
 
-    async fn take_seat(&self, organization: &str, lease: Lease, seats: u32) -> Result<bool, Fault> {
+    async fn take_seat(
+        &self,
+        organization: &str,
+        lease: Lease,
+        limits: &Limits,
+    ) -> Result<Result<(), Full>, Fault> {
         self.count(|operations| operations.seat_requests += 1);
         self.may_fail()?;
         let mut all = self.seats.borrow_mut();
-        let held = all.entry(organization.to_owned()).or_default();
-        let now = self.now.get();
-        held.retain(|_, until| *until > now);
-        if held.len() >= seats as usize && !held.contains_key(&lease.call) {
-            return Ok(false);
-        }
-        held.insert(lease.call, lease.until);
-        Ok(true)
+        let seats = all.entry(organization.to_owned()).or_default();
+        Ok(seats.take(lease, limits, self.now.get()))
     }
 
     async fn free_seat(&self, organization: &str, call: CallId) -> Result<(), Fault> {
         self.count(|operations| operations.seat_requests += 1);
         self.may_fail()?;
-        if let Some(held) = self.seats.borrow_mut().get_mut(organization) {
-            held.remove(&call);
+        if let Some(seats) = self.seats.borrow_mut().get_mut(organization) {
+            seats.free(&call.to_string());
         }
         Ok(())
     }
 
-    async fn seats_taken(&self, organization: &str) -> Result<u32, Fault> {
-        let now = self.now.get();
-        let seats = self.seats.borrow();
-        let held = seats.get(organization).map_or(0, |held| {
-            held.values().filter(|until| **until > now).count()
-        });
-        Ok(u32::try_from(held).unwrap_or(u32::MAX))
+    async fn seats(&self, organization: &str) -> Result<Seats, Fault> {
+        let all = self.seats.borrow();
+        Ok(all.get(organization).cloned().unwrap_or_default())
     }
 
     async fn send(

@@ -195,6 +195,15 @@ fn organization(line: &OrganizationLine, plan: &Plan) -> Result<Organization, St
     if line.seats == 0 || line.seats > 10_000 {
         return Err("seats must be between 1 and 10000".to_owned());
     }
+    if line.inbound_reserve > line.seats {
+        return Err("inbound_reserve must be no more than seats".to_owned());
+    }
+    if line
+        .calls_per_second
+        .is_some_and(|pace| !(1..=1_000).contains(&pace))
+    {
+        return Err("calls_per_second must be between 1 and 1000".to_owned());
+    }
     let stored = plan.organizations.get(&line.id);
     Ok(Organization {
         v: VERSION,
@@ -202,6 +211,8 @@ fn organization(line: &OrganizationLine, plan: &Plan) -> Result<Organization, St
         name: line.name.clone().unwrap_or_else(|| line.id.clone()),
         active: line.active,
         seats: line.seats,
+        inbound_reserve: line.inbound_reserve,
+        calls_per_second: line.calls_per_second,
         country: line.country.clone(),
         default_telephony: line.default_telephony_configuration,
         telephony: stored
@@ -319,6 +330,12 @@ fn agent(host: &impl Platform, line: AgentLine, plan: &Plan) -> Result<Agent, St
         validation::hours::Hours::parse(&hours.timezone, &hours.days, &hours.start, &hours.end)
             .map_err(|issues| format!("active_hours: {}", said(&issues)))?;
     }
+    if line
+        .seats
+        .is_some_and(|seats| !(1..=10_000).contains(&seats))
+    {
+        return Err("seats must be between 1 and 10000".to_owned());
+    }
     let names = names(&line);
     if let Some(timezone) = &line.timezone
         && Zone::parse(timezone).is_none()
@@ -348,6 +365,7 @@ fn agent(host: &impl Platform, line: AgentLine, plan: &Plan) -> Result<Agent, St
         active_hours: line.active_hours,
         timezone: line.timezone,
         pre_fetch,
+        seats: line.seats,
     })
 }
 

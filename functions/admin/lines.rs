@@ -37,6 +37,10 @@ pub(super) struct OrganizationLine {
     /// The tenant it belongs to.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) tenant: Option<String>,
+    #[serde(default)]
+    pub(super) inbound_reserve: u32,
+    #[serde(default)]
+    pub(super) calls_per_second: Option<u32>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -98,6 +102,8 @@ pub(super) struct AgentLine {
     pub(super) timezone: Option<String>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) pre_fetch: Option<PreFetchLine>,
+    #[serde(default)]
+    pub(super) seats: Option<u32>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -155,6 +161,8 @@ pub(super) fn of_organization(organization: Organization) -> Vec<Line> {
         country: organization.country,
         default_telephony_configuration: organization.default_telephony,
         tenant: organization.tenant,
+        inbound_reserve: organization.inbound_reserve,
+        calls_per_second: organization.calls_per_second,
     })];
     lines.extend(
         organization
@@ -199,6 +207,7 @@ pub(super) fn of_agent(agent: Agent) -> Line {
         active_hours: agent.active_hours,
         timezone: agent.timezone,
         pre_fetch: agent.pre_fetch.map(crm::of_pre_fetch),
+        seats: agent.seats,
     }))
 }
 

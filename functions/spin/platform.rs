@@ -3,10 +3,11 @@
 use crate::store::{KeyValue, Store};
 use crate::{call, documents, due, exchange, seats, settings};
 use calls::id::CallId;
+use calls::seats::{Full, Lease, Limits, Seats};
 use calls::settings::Settings;
 use calls::time::Time;
 use calls::voice::StartOrder;
-use functions::{Due, Entries, Facts, Fault, Lease, Opened, Owner, Platform, SendError, launcher};
+use functions::{Due, Entries, Facts, Fault, Opened, Owner, Platform, SendError, launcher};
 use std::cell::Cell;
 use std::rc::Rc;
 
@@ -140,16 +141,21 @@ impl Platform for Spin {
         documents::entries(&self.store, owner, series, upto, most).await
     }
 
-    async fn take_seat(&self, organization: &str, lease: Lease, seats: u32) -> Result<bool, Fault> {
-        seats::take(&self.store, organization, lease, seats).await
+    async fn take_seat(
+        &self,
+        organization: &str,
+        lease: Lease,
+        limits: &Limits,
+    ) -> Result<Result<(), Full>, Fault> {
+        seats::take(&self.store, organization, lease, limits).await
     }
 
     async fn free_seat(&self, organization: &str, call: CallId) -> Result<(), Fault> {
         seats::free(&self.store, organization, call).await
     }
 
-    async fn seats_taken(&self, organization: &str) -> Result<u32, Fault> {
-        seats::taken(&self.store, organization).await
+    async fn seats(&self, organization: &str) -> Result<Seats, Fault> {
+        seats::all(&self.store, organization).await
     }
 
     async fn send(

@@ -1,48 +1,29 @@
-//! Seats: one value for each organization, `seats/{organization}`, a list of leases changed by compare-and-swap alone.
+//! Seats: one value for each organization, `seats/{organization}`, changed by compare-and-swap alone.
 //!
 //! So no two callers can take the last seat. (Where the store has no true compare-and-swap, as behind Spin's Redis
-//! provider, this is best effort.) A lease that ran out holds nothing; it is dropped at the next change.
+//! provider, this is best effort.)
 
 use crate::once;
 use crate::store::{Changed, Store};
 use calls::id::CallId;
-use calls::time::Time;
-use functions::{Fault, Lease};
-use serde::{Deserialize, Serialize};
+use calls::seats::{Full, Lease, Limits, Seats};
+use functions::Fault;
 
 /// How often a change is tried while others get in its way.
 const TRIES: u32 = 100;
 
-#[derive(Serialize, Deserialize)]
-struct Seats {
-    v: u32,
-    /// Call and end of each lease.
-    leases: Vec<(String, Time)>,
-}
-
-/// Takes or renews the call's seat: true if at most `seats` are then held.
+/// Takes or renews the call's seat, if the limits leave one.
 pub(crate) async fn take(
     store: &impl Store,
     organization: &str,
     lease: Lease,
-    seats: u32,
-) -> Result<bool, Fault> {
-    let call = lease.call.to_string();
-    let mut admitted = false;
-    let now = store.now();
-    change(store, organization, true, |held| {
-        let mine = held.leases.iter().find(|(holder, _)| *holder == call);
-        if mine.is_some_and(|(_, until)| *until == lease.until && *until > now) {
-            admitted = true;
-            return false;
-        }
-        held.leases
-            .retain(|(holder, until)| *holder != call && *until > now);
-        admitted = held.leases.len() < seats as usize;
-        if admitted {
-            held.leases.push((call.clone(), lease.until));
-        }
-        admitted
+    limits: &Limits,
+) -> Result<Result<(), Full>, Fault> {
+    let mut admitted = Ok(());
+    change(store, organization, true, |seats| {
+        let before = seats.clone();
+        admitted = seats.take(lease.clone(), limits, store.now());
+        admitted.is_ok() && *seats != before
     })
     .await?;
     Ok(admitted)
@@ -55,22 +36,15 @@ pub(crate) async fn free(
     call: CallId,
 ) -> Result<(), Fault> {
     let call = call.to_string();
-    change(store, organization, false, |held| {
-        let before = held.leases.len();
-        held.leases.retain(|(holder, _)| *holder != call);
-        held.leases.len() < before
-    })
-    .await
+    change(store, organization, false, |seats| seats.free(&call)).await
 }
 
-/// How many seats are held.
-pub(crate) async fn taken(store: &impl Store, organization: &str) -> Result<u32, Fault> {
-    let Some(text) = store.get(&key(organization)).await? else {
-        return Ok(0);
-    };
-    let now = store.now();
-    let held = read(&text)?.leases.into_iter();
-    Ok(held.filter(|(_, until)| *until > now).count() as u32)
+/// The seats as they stand.
+pub(crate) async fn all(store: &impl Store, organization: &str) -> Result<Seats, Fault> {
+    match store.get(&key(organization)).await? {
+        Some(text) => read(&text),
+        None => Ok(Seats::default()),
+    }
 }
 
 /// Lets `change` alter the leases, again as long as others alter them meanwhile; false from it alters nothing.
@@ -93,13 +67,8 @@ async fn change(
             Changed::Missing if !create => return Ok(()),
             Changed::Missing => {
                 if let Some(claim) = once::claim(store, &key).await? {
-                    let none = Seats {
-                        v: 1,
-                        leases: Vec::new(),
-                    };
-                    claim
-                        .create(store, vec![(key.clone(), show(&none)?)])
-                        .await?;
+                    let none = show(&Seats::default())?;
+                    claim.create(store, vec![(key.clone(), none)]).await?;
                 }
             }
             Changed::Lost => {
@@ -128,75 +97,113 @@ mod tests {
     use super::*;
     use crate::memory::{Memory, call};
 
+    const TEN: Limits = Limits {
+        seats: 10,
+        reserve: 0,
+        agent: None,
+        per_second: None,
+    };
+
     fn lease(number: u64, store: &Memory) -> Lease {
         Lease {
-            call: call(number),
+            call: call(number).to_string(),
+            agent: format!("agent-{}", number % 2),
+            inbound: number.is_multiple_of(5),
             until: store.now().plus_s(600),
         }
+    }
+
+    fn taken(store: &Memory) -> u32 {
+        let seats = store.alone(all(store, "demo")).unwrap();
+        seats.taken(store.now())
+    }
+
+    /// A hundred calls of two agents at once, every fifth of which came in: how many of each kind were admitted.
+    fn rush(seed: u64, limits: &Limits) -> (usize, usize) {
+        let store = Memory::new(seed);
+        let callers = (0..100)
+            .map(|number| {
+                let lease = lease(number, &store);
+                let store = &store;
+                Box::pin(async move { take(store, "demo", lease, limits).await }) as _
+            })
+            .collect();
+        let answers = store.run(callers, &[]);
+        assert!(answers.iter().all(|got| matches!(got, Some(Ok(_)))));
+        let admitted: Vec<usize> = (0..100)
+            .filter(|number| answers[*number] == Some(Ok(Ok(()))))
+            .collect();
+        assert_eq!(taken(&store) as usize, admitted.len(), "seed {seed}");
+        let inbound = admitted.iter().filter(|number| **number % 5 == 0).count();
+        (admitted.len() - inbound, inbound)
     }
 
     #[test]
     fn a_hundred_callers_get_ten_seats() {
         for seed in 0..20 {
-            let store = Memory::new(seed);
-            let callers = (0..100)
-                .map(|number| {
-                    let lease = lease(number, &store);
-                    let store = &store;
-                    Box::pin(async move { take(store, "demo", lease, 10).await }) as _
-                })
-                .collect();
-            let admitted = store.run(callers, &[]);
-            let count = admitted
-                .iter()
-                .filter(|got| **got == Some(Ok(true)))
-                .count();
-            assert_eq!(count, 10, "seed {seed}");
-            assert!(admitted.iter().all(|got| matches!(got, Some(Ok(_)))));
-            assert_eq!(store.alone(taken(&store, "demo")), Ok(10));
+            let (placed, inbound) = rush(seed, &TEN);
+            assert_eq!(placed + inbound, 10, "seed {seed}");
+        }
+    }
+
+    #[test]
+    fn all_limits_hold_at_once() {
+        let limits = Limits {
+            seats: 12,
+            reserve: 4,
+            agent: Some(5),
+            per_second: Some(6),
+        };
+        for seed in 0..20 {
+            let (placed, inbound) = rush(seed, &limits);
+            // The store's clock moves by milliseconds: all of this is one second.
+            assert!(placed <= 6, "seed {seed}: {placed} placed");
+            assert!(
+                placed + inbound <= 10,
+                "seed {seed}: two agents of five seats"
+            );
+            assert!(inbound > 0, "seed {seed}: nobody came in");
         }
     }
 
     #[test]
     fn a_seat_is_renewed_freed_and_runs_out() {
         let store = Memory::new(1);
-        let mut first = lease(1, &store);
-        assert_eq!(store.alone(take(&store, "demo", first, 1)), Ok(true));
-        assert_eq!(store.alone(take(&store, "demo", first, 1)), Ok(true));
-        first.until = first.until.plus_s(60);
-        assert_eq!(store.alone(take(&store, "demo", first, 1)), Ok(true));
-        assert_eq!(
-            store.alone(take(&store, "demo", lease(2, &store), 1)),
-            Ok(false)
-        );
+        let one = Limits { seats: 1, ..TEN };
+        let take = |number| {
+            let lease = lease(number, &store);
+            store
+                .alone(take(&store, "demo", lease, &one))
+                .unwrap()
+                .is_ok()
+        };
+        assert!(take(1));
+        assert!(take(1));
+        assert!(!take(2));
         store.alone(free(&store, "demo", call(1))).unwrap();
         store.alone(free(&store, "demo", call(1))).unwrap();
         store.alone(free(&store, "nobody", call(1))).unwrap();
-        assert_eq!(store.alone(taken(&store, "demo")), Ok(0));
-        assert_eq!(
-            store.alone(take(&store, "demo", lease(2, &store), 1)),
-            Ok(true)
-        );
+        assert_eq!(taken(&store), 0);
+        assert!(take(2));
         store.now_ms.set(store.now_ms.get() + 601_000);
-        assert_eq!(store.alone(taken(&store, "demo")), Ok(0));
-        assert_eq!(
-            store.alone(take(&store, "demo", lease(3, &store), 1)),
-            Ok(true)
-        );
+        assert_eq!(taken(&store), 0);
+        assert!(take(3));
     }
 
     #[test]
     fn seats_taken_and_freed_at_once_are_never_too_many() {
+        let three = Limits { seats: 3, ..TEN };
         for seed in 0..50 {
             let store = Memory::new(seed);
             let most = std::cell::Cell::new(0_u32);
             let held = std::cell::Cell::new(0_u32);
             let callers = (0..20)
                 .map(|number| {
-                    let (store, most, held) = (&store, &most, &held);
+                    let (store, most, held, three) = (&store, &most, &held, &three);
                     Box::pin(async move {
                         for _ in 0..3 {
-                            if take(store, "demo", lease(number, store), 3).await? {
+                            let lease = lease(number, store);
+                            if take(store, "demo", lease, three).await?.is_ok() {
                                 held.set(held.get() + 1);
                                 most.set(most.get().max(held.get()));
                                 store.wait(1).await;
@@ -222,10 +229,7 @@ mod tests {
         let store = Memory::new(1);
         let spoilt = (key("demo"), "not json".to_owned());
         store.values.borrow_mut().extend([spoilt]);
-        assert!(
-            store
-                .alone(take(&store, "demo", lease(1, &store), 1))
-                .is_err()
-        );
+        let took = store.alone(take(&store, "demo", lease(1, &store), &TEN));
+        assert!(took.is_err());
     }
 }

@@ -36,10 +36,11 @@ pub(crate) async fn ask_call(
 pub(crate) async fn ask_seats(
     env: &Env,
     organization: &str,
-    (method, what): (&str, &str),
+    method: &str,
+    body: &str,
 ) -> Result<(u16, String), Fault> {
-    let url = format!("http://seats/{what}");
-    ask_twice(env, ("ORGANIZATIONS", organization), (method, &url), "").await
+    let line = (method, "http://organization/seats");
+    ask_twice(env, ("ORGANIZATIONS", organization), line, body).await
 }
 
 /// Asks the object of an organization or a call about its documents. A series' entry may be added twice.

@@ -3,22 +3,25 @@
 use crate::call_object::now;
 use crate::documents::Documents;
 use crate::exchange::fault;
+use calls::seats::{Lease, Limits, Seats};
 use functions::Fault;
 use std::cell::RefCell;
-use std::collections::BTreeMap;
 use worker::{
     DurableObject, Env, Request, Response, ResponseBuilder, SqlStorage, SqlStorageValue, State,
     durable_object,
 };
 
-const TABLE: &str = "CREATE TABLE IF NOT EXISTS lease (call TEXT PRIMARY KEY, until INTEGER NOT NULL) WITHOUT ROWID";
+/// A row for each seat held, its lease as JSON, and one, named `begun`, for the times calls began at.
+const TABLE: &str = "CREATE TABLE IF NOT EXISTS seat (call TEXT PRIMARY KEY, until INTEGER NOT NULL, lease TEXT NOT NULL) WITHOUT ROWID";
+const BEGUN: &str = "begun";
+const PUT: &str = "INSERT OR REPLACE INTO seat (call, until, lease) VALUES (?1, ?2, ?3)";
 
 #[durable_object(fetch)]
 pub struct OrganizationObject {
     sql: SqlStorage,
     documents: Documents,
-    /// The table's rows, once read: calls and when their leases end. All changes come through here.
-    leases: RefCell<Option<BTreeMap<String, i64>>>,
+    /// What the table holds, once read. All changes come through here.
+    seats: RefCell<Option<Seats>>,
 }
 
 impl DurableObject for OrganizationObject {
@@ -26,20 +29,21 @@ impl DurableObject for OrganizationObject {
         OrganizationObject {
             documents: Documents::new(&state),
             sql: state.storage().sql(),
-            leases: RefCell::new(None),
+            seats: RefCell::new(None),
         }
     }
 
     async fn fetch(&self, mut request: Request) -> worker::Result<Response> {
+        let body = request.text().await?;
         let answer = match request.path().as_str() {
-            "/documents" => self.documents.answer(&request.text().await?),
-            _ => self.answer(&request),
+            "/documents" => self.documents.answer(&body),
+            _ => self.answer(request.inner().method().as_str(), &body),
         };
         match answer {
             Ok(response) => Ok(response),
             Err(fault) => {
                 // What is in memory may be ahead of the table.
-                self.leases.replace(None);
+                self.seats.replace(None);
                 Response::error(fault.0, 500)
             }
         }
@@ -47,82 +51,69 @@ impl DurableObject for OrganizationObject {
 }
 
 impl OrganizationObject {
-    /// `PUT /{call}/{until}/{seats}` takes (201 or 409), `DELETE /{call}` frees, `GET /` counts.
-    fn answer(&self, request: &Request) -> Result<Response, Fault> {
-        let mut leases = self.leases.borrow_mut();
-        let leases = match &mut *leases {
-            Some(leases) => leases,
+    /// `POST` of lease and limits takes (201, or 409 with the limit that was met), `DELETE` of a call's id frees, `GET`
+    /// shows all.
+    fn answer(&self, method: &str, body: &str) -> Result<Response, Fault> {
+        let mut seats = self.seats.borrow_mut();
+        let seats = match &mut *seats {
+            Some(seats) => seats,
             none => none.insert(self.load()?),
         };
-        let path = request.path();
-        let mut segments = path.trim_start_matches('/').split('/');
-        let call = segments.next().unwrap_or("");
-        let mut number = || segments.next().and_then(|text| text.parse::<i64>().ok());
-        let status = match request.inner().method().as_str() {
-            "PUT" => match (number(), number()) {
-                (Some(until), Some(seats)) if self.take(leases, call, until, seats)? => 201,
-                (Some(_), Some(_)) => 409,
-                _ => 400,
-            },
+        match method {
+            "POST" => {
+                let (lease, limits) = serde_json::from_str(body).map_err(fault)?;
+                self.take(seats, lease, &limits)
+            }
             "DELETE" => {
-                if leases.remove(call).is_some() {
-                    self.run("DELETE FROM lease WHERE call = ?1", vec![call.into()])?;
+                if seats.free(body) {
+                    self.run("DELETE FROM seat WHERE call = ?1", vec![body.into()])?;
                 }
-                204
+                Ok(ResponseBuilder::new().with_status(204).empty())
             }
-            _ => {
-                self.expire(leases)?;
-                return Response::ok(leases.len().to_string()).map_err(fault);
-            }
-        };
-        Ok(ResponseBuilder::new().with_status(status).empty())
-    }
-
-    fn take(
-        &self,
-        leases: &mut BTreeMap<String, i64>,
-        call: &str,
-        until: i64,
-        seats: i64,
-    ) -> Result<bool, Fault> {
-        self.expire(leases)?;
-        let others = leases.len() - usize::from(leases.contains_key(call));
-        if i64::try_from(others).map_or(true, |others| others >= seats) {
-            return Ok(false);
+            _ => Response::ok(serde_json::to_string(seats).map_err(fault)?).map_err(fault),
         }
-        leases.insert(call.to_owned(), until);
-        self.run(
-            "INSERT OR REPLACE INTO lease (call, until) VALUES (?1, ?2)",
-            vec![call.into(), until.into()],
-        )?;
-        Ok(true)
     }
 
-    fn expire(&self, leases: &mut BTreeMap<String, i64>) -> Result<(), Fault> {
-        let now = i64::try_from(now().0).unwrap_or(i64::MAX);
-        let before = leases.len();
-        leases.retain(|_, until| *until > now);
-        if leases.len() < before {
-            self.run("DELETE FROM lease WHERE until <= ?1", vec![now.into()])?;
+    fn take(&self, seats: &mut Seats, lease: Lease, limits: &Limits) -> Result<Response, Fault> {
+        let now = now();
+        if seats.forget_past(now) {
+            let past = vec![integer(now.0), BEGUN.into()];
+            self.run("DELETE FROM seat WHERE until <= ?1 AND call <> ?2", past)?;
         }
-        Ok(())
+        let call = lease.call.clone();
+        if let Err(full) = seats.take(lease, limits, now) {
+            let full = serde_json::to_string(&full).map_err(fault)?;
+            let refused = ResponseBuilder::new().with_status(409);
+            return Ok(refused.fixed(full.into_bytes()));
+        }
+        if let Some(held) = seats.leases.iter().find(|held| held.call == call) {
+            let lease = serde_json::to_string(held).map_err(fault)?;
+            let row = vec![call.into(), integer(held.until.0), lease.into()];
+            self.run(PUT, row)?;
+        }
+        if limits.per_second.is_some() {
+            let begun = serde_json::to_string(&seats.begun).map_err(fault)?;
+            self.run(PUT, vec![BEGUN.into(), integer(0), begun.into()])?;
+        }
+        Ok(ResponseBuilder::new().with_status(201).empty())
     }
 
-    fn load(&self) -> Result<BTreeMap<String, i64>, Fault> {
+    fn load(&self) -> Result<Seats, Fault> {
         self.run(TABLE, vec![])?;
-        let rows = self.run("SELECT call, until FROM lease", vec![])?;
-        Ok(rows
-            .into_iter()
-            .filter_map(|row| match <[SqlStorageValue; 2]>::try_from(row) {
-                Ok(
-                    [
-                        SqlStorageValue::String(call),
-                        SqlStorageValue::Integer(until),
-                    ],
-                ) => Some((call, until)),
-                _ => None,
-            })
-            .collect())
+        let mut seats = Seats::default();
+        for row in self.run("SELECT call, lease FROM seat", vec![])? {
+            let [SqlStorageValue::String(call), SqlStorageValue::String(text)] = row.as_slice()
+            else {
+                return Err(Fault("storage: a seat is no text".to_owned()));
+            };
+            match call.as_str() {
+                BEGUN => seats.begun = serde_json::from_str(text).map_err(fault)?,
+                _ => seats
+                    .leases
+                    .push(serde_json::from_str(text).map_err(fault)?),
+            }
+        }
+        Ok(seats)
     }
 
     /// Runs one statement to its end; all its rows.
@@ -134,4 +125,8 @@ impl OrganizationObject {
         let rows = self.sql.exec(statement, values).map_err(fault)?.raw();
         rows.collect::<worker::Result<_>>().map_err(fault)
     }
+}
+
+fn integer(number: u64) -> SqlStorageValue {
+    i64::try_from(number).unwrap_or(i64::MAX).into()
 }

@@ -6,10 +6,11 @@ use crate::documents::{Ask, Told};
 use crate::exchange::{self, fault};
 use crate::objects::{self, ask_call, ask_documents, ask_seats};
 use calls::id::CallId;
+use calls::seats::{Full, Lease, Limits, Seats};
 use calls::settings::Settings;
 use calls::time::Time;
 use calls::voice::StartOrder;
-use functions::{Due, Entries, Facts, Fault, Lease, Opened, Owner, Platform, SendError, launcher};
+use functions::{Due, Entries, Facts, Fault, Opened, Owner, Platform, SendError, launcher};
 use std::cell::OnceCell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -209,21 +210,29 @@ impl Platform for Workers {
         }
     }
 
-    async fn take_seat(&self, organization: &str, lease: Lease, seats: u32) -> Result<bool, Fault> {
-        let what = format!("{}/{}/{seats}", lease.call, lease.until.0);
-        let (status, _) = ask_seats(&self.env, organization, ("PUT", &what)).await?;
-        Ok(status == 201)
+    async fn take_seat(
+        &self,
+        organization: &str,
+        lease: Lease,
+        limits: &Limits,
+    ) -> Result<Result<(), Full>, Fault> {
+        let asked = serde_json::to_string(&(lease, limits)).map_err(fault)?;
+        let (status, full) = ask_seats(&self.env, organization, "POST", &asked).await?;
+        match status {
+            201 => Ok(Ok(())),
+            _ => Ok(Err(serde_json::from_str(&full).map_err(fault)?)),
+        }
     }
 
     async fn free_seat(&self, organization: &str, call: CallId) -> Result<(), Fault> {
-        let what = call.to_string();
-        ask_seats(&self.env, organization, ("DELETE", &what)).await?;
+        let call = call.to_string();
+        ask_seats(&self.env, organization, "DELETE", &call).await?;
         Ok(())
     }
 
-    async fn seats_taken(&self, organization: &str) -> Result<u32, Fault> {
-        let (_, count) = ask_seats(&self.env, organization, ("GET", "")).await?;
-        count.parse().map_err(fault)
+    async fn seats(&self, organization: &str) -> Result<Seats, Fault> {
+        let (_, seats) = ask_seats(&self.env, organization, "GET", "").await?;
+        serde_json::from_str(&seats).map_err(fault)
     }
 
     async fn send(

@@ -3,6 +3,7 @@
 
 use crate::crm::PreFetch;
 use crate::plan::Retry;
+use crate::seats::Limits;
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
@@ -20,6 +21,12 @@ pub struct Organization {
     pub active: bool,
     /// Calls that may be live at once.
     pub seats: u32,
+    /// Of these seats, how many are kept for calls that come in.
+    #[serde(default)]
+    pub inbound_reserve: u32,
+    /// Calls that may begin in one second.
+    #[serde(default)]
+    pub calls_per_second: Option<u32>,
     /// ISO code of the country whose national numbers are accepted.
     pub country: Option<String>,
     /// The telephony configuration used when a request names none.
@@ -108,6 +115,9 @@ pub struct Agent {
     pub timezone: Option<String>,
     #[serde(default)]
     pub pre_fetch: Option<PreFetch>,
+    /// Calls of this agent that may be live at once.
+    #[serde(default)]
+    pub seats: Option<u32>,
 }
 
 /// The ids by which the dialects call an agent.
@@ -225,6 +235,16 @@ pub struct ActiveHours {
 }
 
 impl Organization {
+    /// What a call may count on, with its agent's own limit.
+    pub fn limits(&self, agent: Option<u32>) -> Limits {
+        Limits {
+            seats: self.seats,
+            reserve: self.inbound_reserve,
+            agent,
+            per_second: self.calls_per_second,
+        }
+    }
+
     pub fn telephony(&self, id: i64) -> Option<&Telephony> {
         self.telephony.iter().find(|telephony| telephony.id == id)
     }

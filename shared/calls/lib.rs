@@ -24,6 +24,7 @@ pub mod plan;
 pub mod problem;
 pub mod record;
 pub mod seal;
+pub mod seats;
 pub mod secret;
 pub mod settings;
 pub mod time;

@@ -1,5 +1,6 @@
 //! Every way a request can fail, in our words. Each dialect shows each of them in its own.
 
+use crate::seats::{Full, Limit};
 use validation::{Issue, NotAPhone};
 
 /// A request that fails. What a caller may read is in [`Problem::text`]; causes are for the log.
@@ -36,9 +37,8 @@ pub enum Problem {
         next: Option<String>,
         retry_after_s: Option<u64>,
     },
-    NoSeat {
-        retry_after_s: u64,
-    },
+    /// No seat, or too many calls at once.
+    NoSeat(Full),
     /// Twilio refused the call; the log knows why.
     ProviderRefused {
         number_at_fault: bool,
@@ -96,7 +96,7 @@ impl Problem {
             Problem::NoCaller => "caller_not_found",
             Problem::VariablesMissing(_) => "variables_missing",
             Problem::OutsideHours { .. } => "outside_active_hours",
-            Problem::NoSeat { .. } => "no_capacity",
+            Problem::NoSeat(_) => "no_capacity",
             Problem::ProviderRefused { .. } => "provider_refused",
             Problem::ProviderBusy => "provider_busy",
             Problem::DialUnknown(_) => "dial_unknown",
@@ -153,7 +153,7 @@ impl Problem {
             Problem::OutsideHours { next: None, .. } => {
                 "The agent is outside its active hours".to_owned()
             }
-            Problem::NoSeat { .. } => "Concurrent call limit reached".to_owned(),
+            Problem::NoSeat(full) => full.text(),
             Problem::ProviderRefused {
                 code: Some(code), ..
             } => {
@@ -200,7 +200,7 @@ impl Problem {
     /// When trying again may help, in seconds: header `Retry-After`.
     pub fn retry_after_s(&self) -> Option<u64> {
         match self {
-            Problem::NoSeat { retry_after_s } => Some(*retry_after_s),
+            Problem::NoSeat(full) => Some(full.retry_after_s),
             Problem::OutsideHours { retry_after_s, .. } => *retry_after_s,
             Problem::ProviderBusy | Problem::IdempotencyInProgress => Some(5),
             Problem::IdempotencyUnknown(_) => Some(30),
@@ -241,7 +241,12 @@ impl Problem {
                 next: None,
                 retry_after_s: None,
             },
-            Problem::NoSeat { retry_after_s: 1 },
+            Problem::NoSeat(Full {
+                limit: Limit::Organization,
+                taken: 1,
+                most: 1,
+                retry_after_s: 1,
+            }),
             Problem::ProviderRefused {
                 number_at_fault: true,
                 code: None,

@@ -70,6 +70,9 @@ pub struct Record {
     /// What is left on a mailbox, rendered.
     #[serde(default)]
     pub voicemail_message: Option<String>,
+    /// The agent's own limit of live calls, beside the organization's.
+    #[serde(default)]
+    pub agent_seats: Option<u32>,
     /// What was checked before the call was stored, in that order.
     #[serde(default)]
     pub gates: Vec<Gate>,

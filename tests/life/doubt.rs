@@ -2,7 +2,6 @@
 
 use super::{KEY, Placed, place, trigger};
 use calls::voice::EndedBy;
-use functions::Platform;
 use http::Request;
 use serde_json::Value;
 use tests::driver::Driver;

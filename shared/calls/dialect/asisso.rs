@@ -94,7 +94,7 @@ impl Dialect for Asisso {
                     detail(format!("Call failed to initiate: {}", problem.text())),
                 );
             }
-            Problem::NoSeat { .. } | Problem::ProviderBusy => 429,
+            Problem::NoSeat(_) | Problem::ProviderBusy => 429,
             Problem::DialUnknown(_)
             | Problem::IdempotencyConflict
             | Problem::IdempotencyInProgress

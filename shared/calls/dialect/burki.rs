@@ -66,7 +66,7 @@ impl Dialect for Burki {
                 return (404, detail("Assistant not found"));
             }
             Problem::NoCall(_) | Problem::NoRoute => 404,
-            Problem::NoSeat { .. } | Problem::ProviderBusy => 503,
+            Problem::NoSeat(_) | Problem::ProviderBusy => 503,
             Problem::ProviderRefused {
                 number_at_fault: true,
                 ..

@@ -70,7 +70,7 @@ impl Dialect for Dialout {
                     detail(format!("outside_active_hours: {}", problem.text())),
                 );
             }
-            Problem::NoSeat { .. } => return (503, detail("No healthy fleet server available")),
+            Problem::NoSeat(_) => return (503, detail("No healthy fleet server available")),
             Problem::NoTelephony
             | Problem::NotConfigured
             | Problem::NoCaller

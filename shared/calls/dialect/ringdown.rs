@@ -109,7 +109,7 @@ impl Dialect for Ringdown {
             | Problem::NoCaller
             | Problem::NoCall(_)
             | Problem::NoRoute => 404,
-            Problem::NoSeat { .. } | Problem::ProviderBusy => 429,
+            Problem::NoSeat(_) | Problem::ProviderBusy => 429,
             Problem::ProviderRefused {
                 number_at_fault: true,
                 ..
@@ -150,6 +150,11 @@ impl Dialect for Ringdown {
         }
         if let Some(seconds) = problem.retry_after_s() {
             body["retry_after_s"] = json!(seconds);
+        }
+        if let Problem::NoSeat(full) = problem {
+            body["capacity"] = json!({
+                "limit": full.limit.word(), "taken": full.taken, "most": full.most,
+            });
         }
         if let Problem::OutsideHours {
             next: Some(next), ..

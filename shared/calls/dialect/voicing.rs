@@ -75,7 +75,7 @@ impl Dialect for Voicing {
             | Problem::NoCall(_)
             | Problem::NoRoute => 404,
             Problem::OutsideHours { .. } | Problem::Forged => 403,
-            Problem::NoSeat { .. } | Problem::ProviderBusy => 503,
+            Problem::NoSeat(_) | Problem::ProviderBusy => 503,
             Problem::ProviderRefused {
                 number_at_fault: true,
                 ..
