@@ -46,12 +46,18 @@ pub(crate) async fn dry_run(
     let examined = gates::examine(host, dialect, organization, wanted).await?;
     let record = examined.record;
     ledger::credential(host, &record)?;
-    let taken = host.seats_taken(&organization.id).await?;
-    let free = organization.seats.saturating_sub(taken);
-    let seat = format!("{taken} of {} seats are taken", organization.seats);
+    let seats = host.seats(&organization.id).await?;
+    let limits = organization.limits(record.agent_seats);
+    let taken = seats.taken(host.now());
+    let free = limits.to_place().saturating_sub(taken);
+    let room = seats.room(&record.agent.id, false, &limits, host.now());
+    let seat = match room {
+        Ok(()) => format!("{taken} of {} seats are taken", limits.seats),
+        Err(full) => full.text(),
+    };
     let mut gates = record.gates;
-    gates.push(Gate::new("seat", host.now(), free > 0, seat));
-    let no_seat = (free == 0).then_some(Problem::NoSeat { retry_after_s: 10 });
+    gates.push(Gate::new("seat", host.now(), room.is_ok(), seat));
+    let no_seat = room.err().map(Problem::NoSeat);
     let refused = examined.refused.or(no_seat);
     let shown = json!({
         "dry_run": true,

@@ -150,13 +150,12 @@ pub(crate) async fn fleet(
     let limits = account.organization.limits(None);
     let taken = host.seats(&account.organization.id).await?;
     let taken = taken.taken(host.now());
-    let to_place = limits.seats.saturating_sub(limits.reserve);
     let shown = json!({
         "status": "ok",
         "fleet_calls": taken,
         "fleet_max": limits.seats,
         // For calls placed: those that come in may take the reserve as well.
-        "fleet_available": to_place.saturating_sub(taken),
+        "fleet_available": limits.to_place().saturating_sub(taken),
         // Each call has a container of its own; there are no standing workers to list.
         "workers": [],
     });

@@ -25,6 +25,13 @@ pub struct Limits {
     pub per_second: Option<u32>,
 }
 
+impl Limits {
+    /// The seats that calls placed may take.
+    pub fn to_place(&self) -> u32 {
+        self.seats.saturating_sub(self.reserve)
+    }
+}
+
 /// A seat as it is asked for and held.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Lease {
@@ -131,7 +138,7 @@ impl Seats {
         if taken >= limits.seats {
             return full(Limit::Organization, taken, limits.seats);
         }
-        if !inbound && taken >= limits.seats.saturating_sub(limits.reserve) {
+        if !inbound && taken >= limits.to_place() {
             return full(Limit::InboundReserve, taken, limits.seats);
         }
         let of_agent = count(live().filter(|held| held.agent == agent));
