@@ -109,8 +109,9 @@ async fn dial(
     let record = standing.record;
     let soon = host.now().plus_s(AGAIN_S);
     let auth = ledger::credential(host, &record).map_err(fault)?;
-    if !fire::take_seat(host, organization, id, &record).await? {
-        return put_off(host, id, &record, soon, "no_capacity").await;
+    if let Err(full) = fire::take_seat(host, organization, id, &record).await? {
+        let later = host.now().plus_s(full.retry_after_s);
+        return put_off(host, id, &record, later, "no_capacity").await;
     }
     let at = host.now();
     let mine = Decided::Fire {
