@@ -175,6 +175,18 @@ impl Memory {
         }
     }
 
+    /// Has calls of nobody take seats, until then.
+    pub fn hold_seats(&self, organization: &str, count: u32, until: Time) {
+        let mut all = self.seats.borrow_mut();
+        let seats = all.entry(organization.to_owned()).or_default();
+        seats.leases.extend((0..count).map(|number| Lease {
+            call: format!("nobody's {number}"),
+            agent: "nobody".to_owned(),
+            inbound: false,
+            until,
+        }));
+    }
+
     pub async fn seats_taken(&self, organization: &str) -> Result<u32, Fault> {
         Ok(self.seats(organization).await?.taken(self.now.get()))
     }

@@ -5,7 +5,7 @@ use calls::event::Event;
 use calls::id::CallId;
 use calls::secret::Secret;
 use calls::twilio::signature;
-use functions::{Lease, Owner, Platform};
+use functions::{Owner, Platform};
 use http::{Request, Response};
 use serde_json::{Value, json};
 use tests::driver::Driver;
@@ -173,14 +173,7 @@ fn two_wakers_dial_once() {
 fn without_a_seat_it_is_tried_until_its_latest_time() {
     let memory = Memory::demo();
     let id = later(&memory, 10, 60);
-    let hold = |number: u64, seconds: u64| {
-        let lease = Lease {
-            call: CallId::of_run(b"another", "demo", number),
-            until: memory.now().plus_s(seconds),
-        };
-        tests::finish(memory.take_seat("demo", lease, 10)).unwrap();
-    };
-    (0..10).for_each(|number| hold(number, 40));
+    memory.hold_seats("demo", 10, memory.now().plus_s(40));
     pass(&memory, 35);
     assert_eq!(asked(&memory), 0);
     let waiting = call(&memory, id);
@@ -191,13 +184,7 @@ fn without_a_seat_it_is_tried_until_its_latest_time() {
 
     let memory = Memory::demo();
     let id = later(&memory, 10, 60);
-    for number in 0..10 {
-        let lease = Lease {
-            call: CallId::of_run(b"another", "demo", number),
-            until: memory.now().plus_s(90),
-        };
-        tests::finish(memory.take_seat("demo", lease, 10)).unwrap();
-    }
+    memory.hold_seats("demo", 10, memory.now().plus_s(90));
     pass(&memory, 100);
     ends(&memory, id, "refused", "expired");
     assert_eq!(asked(&memory), 0);

@@ -262,12 +262,7 @@ fn every_end_in_every_api() {
 fn refused_calls_in_every_api() {
     for request in &requests() {
         let memory = Memory::demo();
-        let taken = (0..10).map(|run| {
-            let id = calls::id::CallId::of_run(b"another", "demo", run);
-            (id, calls::time::Time(u64::MAX))
-        });
-        let seats = taken.collect();
-        memory.seats.borrow_mut().insert("demo".to_owned(), seats);
+        memory.hold_seats("demo", 10, calls::time::Time(u64::MAX));
         let placed = place(memory, request);
         assert!(!placed.answer.status().is_success());
         let words = ["failed", "failed", "failed", "call-start-error", "refused"];
