@@ -2,9 +2,10 @@
 //! anywhere and is gone through again.
 
 use crate::ledger::Standing;
-use crate::{Fault, Platform, contacts, retry};
+use crate::{Fault, Platform, contacts, reports, retry};
 use calls::id::CallId;
 use calls::record::Record;
+use calls::report::Kind;
 use calls::time::Time;
 
 /// Goes through all that follows the end of a call, and says when to be called again; `None` when nothing is left.
@@ -18,8 +19,11 @@ pub(crate) async fn go_on(
         contacts::enter_late(host, &standing.record).await?;
     }
     // Before anything is reported, which says whether another attempt follows.
-    retry::plan(host, id, standing).await?;
-    Ok(None)
+    let standing = retry::plan(host, id, standing).await?;
+    if let Some(verdict) = standing.call.ended() {
+        reports::compose(host, id, &standing, Kind::CallEnded, verdict.at).await?;
+    }
+    reports::deliver(host, id, &standing).await
 }
 
 /// Frees the call's seat and stops its container.

@@ -23,6 +23,7 @@ mod openapi;
 mod place;
 pub mod platform;
 mod reply;
+mod reports;
 mod retry;
 mod schedule;
 mod settle;
@@ -45,6 +46,7 @@ use calls::problem::Problem;
 use http::{Method, Request};
 pub use platform::{Due, Entries, Facts, Fault, Opened, Owner, Platform, SendError};
 use reply::Reply;
+use reports::{deliveries, webhooks};
 pub use settle::{audio_lost, wake};
 
 /// The largest request body, in bytes. A host reads at most one byte more, so that a larger one shows.
@@ -195,6 +197,56 @@ async fn route(
         ["v1", "calls", call, "cancel"] => {
             only("POST")?;
             status::cancel(host, request, call).await?
+        }
+        ["v1", "calls", call, "deliveries"] => {
+            only("GET")?;
+            deliveries::of_call(host, request, call).await?
+        }
+        ["v1", "calls", call, "deliveries", delivery, "resend"] => {
+            only("POST")?;
+            deliveries::resend_of_call(host, request, call, delivery).await?
+        }
+        ["v1", "webhooks"] => {
+            only("GET, POST")?;
+            match request.method() {
+                &Method::POST => webhooks::create(host, request).await?,
+                _ => webhooks::all(host, request).await?,
+            }
+        }
+        ["v1", "webhooks", "sample"] => {
+            only("GET")?;
+            webhooks::samples(host, request).await?
+        }
+        ["v1", "webhooks", webhook] => {
+            only("GET, DELETE")?;
+            match request.method() {
+                &Method::DELETE => webhooks::delete(host, request, webhook).await?,
+                _ => webhooks::one(host, request, webhook).await?,
+            }
+        }
+        ["v1", "webhooks", webhook, "rotate"] => {
+            only("POST")?;
+            webhooks::rotate(host, request, webhook).await?
+        }
+        ["v1", "webhooks", webhook, "enable"] => {
+            only("POST")?;
+            webhooks::enable(host, request, webhook).await?
+        }
+        ["v1", "webhooks", webhook, "deliveries"] => {
+            only("GET")?;
+            deliveries::of_webhook(host, request, webhook).await?
+        }
+        ["v1", "webhooks", webhook, "deliveries", "resend"] => {
+            only("POST")?;
+            deliveries::resend_many(host, request, webhook).await?
+        }
+        ["v1", "webhooks", webhook, "deliveries", delivery] => {
+            only("GET")?;
+            deliveries::one(host, request, webhook, delivery).await?
+        }
+        ["v1", "webhooks", webhook, "deliveries", delivery, "resend"] => {
+            only("POST")?;
+            deliveries::resend(host, request, webhook, delivery).await?
         }
         ["v1", "me"] => {
             only("GET")?;

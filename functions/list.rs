@@ -56,6 +56,17 @@ pub(crate) async fn calls(
     Ok(reply::json_reply(200, &shown))
 }
 
+/// The newest calls of the organization that have ended, at most `most`.
+pub(crate) async fn ended(
+    host: &impl Platform,
+    organization: &str,
+    most: usize,
+) -> Result<Vec<Standing>, Problem> {
+    let asked = Asked::read(&format!("status=ended&limit={most}"), None);
+    let page = search(host, organization, &asked.map_err(Problem::Invalid)?).await?;
+    Ok(page.calls)
+}
+
 /// A page of the list, and the number of the entry the next one begins with.
 struct Page {
     calls: Vec<Standing>,

@@ -2,7 +2,7 @@
 
 use crate::ledger::{self, Standing};
 use crate::reply::{self, Reply};
-use crate::{Fault, Platform, SendError, aftermath, schedule, store, voice};
+use crate::{Fault, Platform, SendError, aftermath, join, schedule, store, voice};
 use calls::call::Verdict;
 use calls::event::Event;
 use calls::id::CallId;
@@ -365,23 +365,10 @@ pub(crate) async fn tick(
 ) -> Result<Reply, Problem> {
     voice::from_launcher(host, request)?;
     let due = host.due(CALLS_PER_TICK).await?;
-    for id in &due.calls {
-        let again = match wake(host, *id).await {
-            Ok(again) => again,
-            Err(Fault(cause)) => {
-                log(
-                    host,
-                    "error",
-                    "a call could not be woken and will be again",
-                    id,
-                    &cause,
-                );
-                Some(host.now().plus_s(LOOK_AGAIN_S))
-            }
-        };
-        if let Some(at) = again {
-            host.wake_at(*id, at).await?;
-        }
+    // All at once: one call waits for a slow receiver of its reports, the next for Twilio.
+    let woken = join::all(due.calls.iter().map(|id| wake_for_tick(host, *id)));
+    for woken in woken.await {
+        woken?;
     }
     host.swept(&due).await?;
     let more = due.calls.len() >= CALLS_PER_TICK;
@@ -389,6 +376,22 @@ pub(crate) async fn tick(
         200,
         &json!({ "woken": due.calls.len(), "more": more }),
     ))
+}
+
+/// Wakes one call, and has it woken again when it asks for that, or when waking failed.
+async fn wake_for_tick(host: &impl Platform, id: CallId) -> Result<(), Fault> {
+    let again = match wake(host, id).await {
+        Ok(again) => again,
+        Err(Fault(cause)) => {
+            let message = "a call could not be woken and will be again";
+            log(host, "error", message, &id, &cause);
+            Some(host.now().plus_s(LOOK_AGAIN_S))
+        }
+    };
+    match again {
+        Some(at) => host.wake_at(id, at).await,
+        None => Ok(()),
+    }
 }
 
 /// One line in the log about a call.

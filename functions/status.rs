@@ -102,6 +102,17 @@ pub(crate) async fn find_for(
 
 /// The organization's call of this id: our own, the run number asisso shows, or Twilio's SID. Another organization's does not exist.
 async fn find(host: &impl Platform, organization: &str, asked: &str) -> Result<Standing, Problem> {
+    let id = find_id(host, organization, asked).await?;
+    let none = || Problem::NoCall(asked.to_owned());
+    ledger::read(host, id).await?.ok_or_else(none)
+}
+
+/// The id the organization's call of this name would have. Whether it was stored is another question.
+pub(crate) async fn find_id(
+    host: &impl Platform,
+    organization: &str,
+    asked: &str,
+) -> Result<CallId, Problem> {
     let none = || Problem::NoCall(asked.to_owned());
     let key = host.settings().signing_key.expose().as_bytes();
     let id = match asked.parse::<u64>() {
@@ -115,7 +126,7 @@ async fn find(host: &impl Platform, organization: &str, asked: &str) -> Result<S
     if CallId::of_run(key, organization, id.run()) != id {
         return Err(none());
     }
-    ledger::read(host, id).await?.ok_or_else(none)
+    Ok(id)
 }
 
 /// `GET /health/live`: the code runs. No I/O.

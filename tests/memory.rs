@@ -12,6 +12,7 @@ use functions::{Due, Entries, Facts, Fault, Opened, Owner, Platform, SendError};
 use http::{Request, Response};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::pin::Pin;
 
 /// How often each kind of operation was asked for: what a call costs.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -126,6 +127,12 @@ impl Memory {
         *self.operations.borrow_mut() = Operations::default();
     }
 
+    /// Lets URLs of tenants name these origins, and no others.
+    pub fn allow_origins(&mut self, origins: &[&str]) {
+        let origins = origins.iter().map(|origin| (*origin).to_owned());
+        self.settings.allowed_private_origins = origins.collect();
+    }
+
     pub fn pass_s(&self, seconds: u64) {
         self.now.set(self.now.get().plus_s(seconds));
     }
@@ -142,18 +149,20 @@ impl Memory {
             .collect();
         for id in &due {
             self.wakes.borrow_mut().remove(id);
-            let again = match crate::finish(functions::wake(self, *id)) {
-                Ok(again) => again,
-                // As the hosts do: a wake-up that failed comes again.
-                Err(_) => Some(self.now.get().plus_s(1)),
-            };
-            let mut wakes = self.wakes.borrow_mut();
-            let asked = wakes.get(id).copied();
-            if let Some(at) = again.into_iter().chain(asked).min() {
-                wakes.insert(*id, at);
-            }
+            self.wake(*id);
         }
         !due.is_empty()
+    }
+
+    /// Wakes one call, and has it woken again when it asks for that, or when waking failed.
+    fn wake(&self, id: CallId) {
+        let woken: Pin<Box<dyn Future<Output = _>>> = Box::pin(functions::wake(self, id));
+        let again = crate::finish(woken).unwrap_or(Some(self.now.get().plus_s(15)));
+        if let Some(again) = again {
+            let mut wakes = self.wakes.borrow_mut();
+            let earliest = wakes.get(&id).map_or(again, |armed| again.min(*armed));
+            wakes.insert(id, earliest);
+        }
     }
 
     /// The host dies after `working` more operations on calls and seats: all later ones fail …
@@ -424,7 +433,18 @@ impl Platform for Memory {
         self.count(|operations| operations.sent += 1);
         match request.uri().path().starts_with("/2010-04-01/") {
             true => self.twilio.answer(&request, self.now.get()),
-            false => self.outside.answer(request),
+            false => {
+                if self.outside.wakes.get() {
+                    self.calls
+                        .borrow()
+                        .keys()
+                        .copied()
+                        .collect::<Vec<_>>()
+                        .into_iter()
+                        .for_each(|id| self.wake(id));
+                }
+                self.outside.answer(request)
+            }
         }
     }
 
@@ -453,6 +473,8 @@ pub struct Outside {
     pub seen: RefCell<Vec<Request<Vec<u8>>>>,
     /// What the server at a URL answers, one after the other; 200 and nothing once there is no more.
     pub answers: RefCell<BTreeMap<String, VecDeque<Answered>>>,
+    /// Whether every call is woken once more while one of them waits for its answer.
+    pub wakes: Cell<bool>,
 }
 
 type Answered = Result<Response<Vec<u8>>, SendError>;

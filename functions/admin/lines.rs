@@ -147,7 +147,11 @@ fn rest_apis() -> String {
 }
 
 fn all_permissions() -> Vec<Permission> {
-    vec![Permission::CreateCalls, Permission::ReadCalls]
+    vec![
+        Permission::CreateCalls,
+        Permission::ReadCalls,
+        Permission::ManageWebhooks,
+    ]
 }
 
 /// An organization as lines: itself, its telephony configurations, its numbers.

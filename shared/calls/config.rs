@@ -89,6 +89,9 @@ pub enum Permission {
     CreateCalls,
     #[serde(rename = "calls:read")]
     ReadCalls,
+    /// Webhooks, their secrets, and sending reports again: who may redirect everything that is reported.
+    #[serde(rename = "webhooks:manage")]
+    ManageWebhooks,
 }
 
 /// The category voicing's keys must have.

@@ -13,6 +13,7 @@ use crate::known::Known;
 use crate::plan::Retry;
 use crate::problem::Problem;
 use crate::record::Record;
+use crate::report::{self, Head};
 use crate::time::Time;
 use serde_json::{Map, Value, json};
 use validation::{Issue, Rule, Variables, WhenMissing};
@@ -53,8 +54,25 @@ pub trait Dialect: Sync {
     fn callback_field(&self) -> &'static str {
         "callback_url"
     }
+    /// What the callback URL is told of the call's end: our own report, unless the dialect's document has another.
+    fn show_report(&self, head: &Head, record: &Record, call: &Call) -> Value {
+        report::body(head, record, call)
+    }
     /// What stands in a template where no value is known, unless the agent says otherwise.
     fn when_missing(&self) -> WhenMissing;
+}
+
+/// The dialect a call was placed through.
+pub fn of(record: &Record) -> &'static dyn Dialect {
+    match record.dialect.as_str() {
+        "asisso" if record.mode == "draft" => &asisso::Asisso { draft: true },
+        "asisso" => &asisso::Asisso { draft: false },
+        "allomia" => &allomia::AlloMia,
+        "burki" => &burki::Burki,
+        "dialout" => &dialout::Dialout,
+        "voicing" => &voicing::Voicing,
+        _ => &ringdown::Ringdown,
+    }
 }
 
 /// A dialect that can show a call it is asked for.

@@ -23,6 +23,7 @@ pub mod media;
 pub mod plan;
 pub mod problem;
 pub mod record;
+pub mod report;
 pub mod seal;
 pub mod seats;
 pub mod secret;

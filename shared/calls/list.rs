@@ -192,7 +192,8 @@ pub fn cursor(upto: u64) -> String {
     URL_SAFE_NO_PAD.encode(format!("1:{upto}"))
 }
 
-fn read_cursor(text: &str) -> Option<u64> {
+/// Reads [`cursor`].
+pub fn read_cursor(text: &str) -> Option<u64> {
     let plain = URL_SAFE_NO_PAD.decode(text).ok()?;
     let number = str::from_utf8(&plain).ok()?.strip_prefix("1:")?;
     let upto = number.parse().ok()?;
@@ -203,10 +204,11 @@ fn mode(text: &str) -> Option<String> {
     matches!(text, "live" | "draft").then(|| text.to_owned())
 }
 
-const TIME: &str = "a time like 2026-11-20T09:30:00Z or a date like 2026-11-20";
+/// What [`time`] reads, in words.
+pub const TIME: &str = "a time like 2026-11-20T09:30:00Z or a date like 2026-11-20";
 
 /// A time in RFC 3339, or a date, which is its midnight in UTC.
-fn time(text: &str) -> Option<Time> {
+pub fn time(text: &str) -> Option<Time> {
     // A plus sign that was not percent-encoded arrives as a space.
     let text = text.replace(' ', "+");
     let whole = match text.len() {

@@ -61,6 +61,8 @@ pub enum Problem {
     CallUnderWay(String),
     /// What cannot be cancelled because it has ended. Carries the call's id.
     CallOver(String),
+    NoWebhook,
+    NoDelivery,
     NoRoute,
     /// The methods the path does take.
     Method(&'static str),
@@ -107,6 +109,8 @@ impl Problem {
             Problem::NoCall(_) => "call_not_found",
             Problem::CallUnderWay(_) => "call_under_way",
             Problem::CallOver(_) => "call_has_ended",
+            Problem::NoWebhook => "webhook_not_found",
+            Problem::NoDelivery => "delivery_not_found",
             Problem::NoRoute => "not_found",
             Problem::Method(_) => "method_not_allowed",
             Problem::TooLarge => "body_too_large",
@@ -185,6 +189,8 @@ impl Problem {
             Problem::CallOver(id) => {
                 format!("Call {id} has ended and no attempt follows it: there is nothing to cancel")
             }
+            Problem::NoWebhook => "Webhook not found".to_owned(),
+            Problem::NoDelivery => "Delivery not found".to_owned(),
             Problem::NoRoute => "Not Found".to_owned(),
             Problem::Method(_) => "Method Not Allowed".to_owned(),
             Problem::TooLarge => "The request body is larger than 256 KB".to_owned(),
@@ -267,6 +273,8 @@ impl Problem {
             Problem::NoCall(id()),
             Problem::CallUnderWay(id()),
             Problem::CallOver(id()),
+            Problem::NoWebhook,
+            Problem::NoDelivery,
             Problem::NoRoute,
             Problem::Method("GET"),
             Problem::TooLarge,

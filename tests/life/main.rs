@@ -8,6 +8,7 @@ mod doubt;
 mod later;
 mod lists;
 mod mailbox;
+mod reports;
 mod retry;
 mod words;
 

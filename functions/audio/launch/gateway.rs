@@ -4,7 +4,8 @@ use calls::secret::Secret;
 use calls::voice::{SIGNATURE_HEADER, TIMESTAMP_HEADER, sign_launcher};
 use std::time::Duration;
 
-const ANSWER: Duration = Duration::from_secs(15);
+/// How long the gateway may take to authorize a socket: Twilio itself waits no longer.
+pub(super) const ANSWER: Duration = Duration::from_secs(15);
 
 pub(super) struct Gateway {
     http: reqwest::Client,
@@ -23,12 +24,13 @@ impl Gateway {
         &self,
         path: &str,
         body: String,
+        patience: Duration,
     ) -> reqwest::Result<reqwest::Response> {
         let at = crate::now().unix_s();
         let signature = sign_launcher(self.key.expose(), at, "POST", path, body.as_bytes());
         self.http
             .post(format!("{}{path}", self.origin))
-            .timeout(ANSWER)
+            .timeout(patience)
             .header("content-type", "application/json")
             .header(TIMESTAMP_HEADER, at)
             .header(SIGNATURE_HEADER, signature)

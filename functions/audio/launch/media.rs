@@ -1,5 +1,6 @@
 //! Leads Twilio's media socket to its call's voice. The bytes pass unread, so that nothing is added or lost.
 
+use super::gateway::ANSWER;
 use super::session::Phase;
 use super::{Launcher, Refusal};
 use crate::net;
@@ -124,7 +125,7 @@ async fn authorize(
     let signature = signature.and_then(|value| value.to_str().ok());
     let body = json!({"signature": signature.unwrap_or_default()}).to_string();
     let path = format!("/internal/media/{token}");
-    let answer = launcher.gateway.post(&path, body).await;
+    let answer = launcher.gateway.post(&path, body, ANSWER).await;
     let answer = answer.map_err(|error| unsure(net::why(error)))?;
     match answer.status() {
         StatusCode::OK => {

@@ -7,6 +7,8 @@ use std::time::Duration;
 use tokio::time::sleep;
 
 const EVERY: Duration = Duration::from_secs(2);
+/// Longer than the gateway waits for the slowest receiver of reports.
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[derive(Deserialize)]
 struct Ticked {
@@ -40,7 +42,9 @@ pub(super) async fn keep_ticking(gateway: &Gateway) {
 }
 
 async fn tick(gateway: &Gateway) -> anyhow::Result<Ticked> {
-    let response = gateway.post("/internal/tick", String::new()).await?;
+    let response = gateway
+        .post("/internal/tick", String::new(), PATIENCE)
+        .await?;
     ensure!(response.status().is_success(), "{}", response.status());
     Ok(response.json().await?)
 }

@@ -7,6 +7,7 @@ use crate::event::Outcome;
 use crate::known::Known;
 use crate::problem::Problem;
 use crate::record::Record;
+use crate::report::Head;
 use crate::time::Time;
 use crate::voice::EndedBy;
 use serde_json::{Map, Value, json};
@@ -94,6 +95,8 @@ impl Dialect for AlloMia {
             | Problem::NotConfigured
             | Problem::NoCaller
             | Problem::NoCall(_)
+            | Problem::NoWebhook
+            | Problem::NoDelivery
             | Problem::NoRoute => (404, "Resource not found".to_owned()),
             Problem::OrganizationInactive => (422, problem.text()),
             Problem::NoSeat { .. } | Problem::ProviderBusy => (503, problem.text()),
@@ -127,6 +130,11 @@ impl Dialect for AlloMia {
 
     fn names_contact(&self) -> bool {
         true
+    }
+
+    /// "The payload will mirror the Get Outbound Call Status response."
+    fn show_report(&self, head: &Head, record: &Record, call: &Call) -> Value {
+        self.show_call(record, call, head.at)
     }
 
     fn callback_field(&self) -> &'static str {

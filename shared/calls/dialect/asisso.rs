@@ -86,7 +86,12 @@ impl Dialect for Asisso {
             | Problem::AgentWithoutOrganization(_) => {
                 return (404, detail("Trigger not found or not active"));
             }
-            Problem::NoTelephony | Problem::NoCaller | Problem::NoCall(_) | Problem::NoRoute => 404,
+            Problem::NoTelephony
+            | Problem::NoCaller
+            | Problem::NoCall(_)
+            | Problem::NoWebhook
+            | Problem::NoDelivery
+            | Problem::NoRoute => 404,
             Problem::NotConfigured => 400,
             Problem::ProviderRefused { .. } => {
                 return (

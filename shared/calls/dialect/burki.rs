@@ -65,7 +65,7 @@ impl Dialect for Burki {
             | Problem::AgentWithoutOrganization(_) => {
                 return (404, detail("Assistant not found"));
             }
-            Problem::NoCall(_) | Problem::NoRoute => 404,
+            Problem::NoCall(_) | Problem::NoWebhook | Problem::NoDelivery | Problem::NoRoute => 404,
             Problem::NoSeat(_) | Problem::ProviderBusy => 503,
             Problem::ProviderRefused {
                 number_at_fault: true,

@@ -63,7 +63,7 @@ impl Dialect for Dialout {
             | Problem::ForeignAgent(_)
             | Problem::AgentWithoutOwner(_)
             | Problem::AgentWithoutOrganization(_) => return (404, detail("Bot not found")),
-            Problem::NoCall(_) | Problem::NoRoute => 404,
+            Problem::NoCall(_) | Problem::NoWebhook | Problem::NoDelivery | Problem::NoRoute => 404,
             Problem::OutsideHours { .. } => {
                 return (
                     503,

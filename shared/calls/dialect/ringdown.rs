@@ -108,6 +108,8 @@ impl Dialect for Ringdown {
             | Problem::NoTelephony
             | Problem::NoCaller
             | Problem::NoCall(_)
+            | Problem::NoWebhook
+            | Problem::NoDelivery
             | Problem::NoRoute => 404,
             Problem::NoSeat(_) | Problem::ProviderBusy => 429,
             Problem::ProviderRefused {

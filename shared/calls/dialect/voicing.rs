@@ -73,6 +73,8 @@ impl Dialect for Voicing {
             Problem::AgentWithoutOwner(_)
             | Problem::AgentWithoutOrganization(_)
             | Problem::NoCall(_)
+            | Problem::NoWebhook
+            | Problem::NoDelivery
             | Problem::NoRoute => 404,
             Problem::OutsideHours { .. } | Problem::Forged => 403,
             Problem::NoSeat(_) | Problem::ProviderBusy => 503,

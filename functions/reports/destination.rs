@@ -1,0 +1,71 @@
+//! Where a delivery goes and what signs it, looked up for each attempt: the URL's rules, the webhook and its secrets may
+//! have changed since the last.
+
+use crate::Platform;
+use calls::record::Record;
+use calls::report::outbox::{Delivery, Target};
+use calls::report::signature;
+use calls::report::webhooks::{Signing, Webhooks, secret_owner};
+use calls::seal;
+use calls::secret::Secret;
+use http::Request;
+use validation::WebhookUrl;
+
+/// Where callback URLs stand among an organization's webhooks.
+pub(super) const CALLBACKS: &str = "callbacks";
+
+/// Why nothing is sent.
+pub(super) enum Refused {
+    /// Its webhook was deleted or disabled.
+    Unsubscribed,
+    /// Its URL may no longer be sent to. In words for the tenant.
+    NotAllowed(String),
+    /// What signs it does not open: the operator's to mend, and until then nothing is sent unsigned.
+    Unsigned,
+}
+
+/// The request of one attempt.
+pub(super) fn request(
+    host: &impl Platform,
+    record: &Record,
+    webhooks: &Webhooks,
+    delivery: &Delivery,
+    body: &str,
+) -> Result<Request<Vec<u8>>, Refused> {
+    let (url, signing, owner) = match &delivery.target {
+        Target::Callback => (
+            record.callback_url.clone().unwrap_or_default(),
+            webhooks.callbacks.as_ref(),
+            CALLBACKS,
+        ),
+        Target::Webhook { id } => match webhooks.webhook(id) {
+            Some(webhook) if webhook.disabled_at.is_none() => {
+                (webhook.url.clone(), Some(&webhook.signing), id.as_str())
+            }
+            _ => return Err(Refused::Unsubscribed),
+        },
+    };
+    let url = WebhookUrl::parse(&url, &host.settings().allowed_private_origins)
+        .map_err(|why| Refused::NotAllowed(format!("the URL {}", why.text())))?;
+    let owner = secret_owner(&record.organization, owner);
+    let secrets = signing.map_or(Some(Vec::new()), |signing| opened(host, signing, &owner));
+    let secrets = secrets.ok_or(Refused::Unsigned)?;
+    let mut request = Request::post(url.as_str())
+        .header("content-type", "application/json")
+        .header("user-agent", "Ringdown-Webhooks/1.0");
+    for (name, value) in signature::headers(&delivery.id, host.now(), body, &secrets) {
+        request = request.header(name, value);
+    }
+    request
+        .body(body.as_bytes().to_vec())
+        .map_err(|_| Refused::NotAllowed("the URL is none".to_owned()))
+}
+
+/// The secrets that sign now, if all of them open.
+fn opened(host: &impl Platform, signing: &Signing, owner: &str) -> Option<Vec<Secret>> {
+    let key = &host.settings().encryption_key;
+    signing
+        .sealed_at(host.now())
+        .map(|sealed| seal::open(key, owner, sealed))
+        .collect()
+}

@@ -1,0 +1,567 @@
+//! Reports out: that each arrives once whatever fails, is tried again on schedule, and stays visible when it is dead.
+
+use super::{KEY, Placed, TOKEN, place_in};
+use calls::report::signature;
+use calls::secret::Secret;
+use calls::time::Time;
+use functions::SendError;
+use http::{Request, Response};
+use serde_json::{Value, json};
+use std::collections::BTreeMap;
+use tests::driver::Driver;
+use tests::memory::Memory;
+
+const HOOK: &str = "https://hooks.example/a";
+const CALLBACK: &str = "https://crm.example/done";
+
+fn ask(memory: &Memory, method: &str, path: &str, body: &Value) -> (u16, Value) {
+    let request = Request::builder()
+        .method(method)
+        .uri(path)
+        .header("x-api-key", KEY)
+        .body(body.to_string().into_bytes())
+        .unwrap();
+    let answer = memory.put_to(request);
+    let shown = serde_json::from_slice(answer.body()).unwrap_or_default();
+    (answer.status().as_u16(), shown)
+}
+
+/// Subscribes `url` and returns the webhook's id and secret.
+fn subscribe(memory: &Memory, url: &str) -> (String, Secret) {
+    let asked = json!({ "url": url, "events": ["call.ended"] });
+    let (status, shown) = ask(memory, "POST", "/v1/webhooks", &asked);
+    assert_eq!(status, 201, "{shown}");
+    let text = |name: &str| shown[name].as_str().unwrap().to_owned();
+    (text("id"), Secret::new(text("secret")))
+}
+
+fn answers(memory: &Memory, url: &str, statuses: &[u16]) {
+    for status in statuses {
+        memory.outside.will_answer(url, Ok(answer(*status, &[])));
+    }
+}
+
+fn answer(status: u16, headers: &[(&str, &str)]) -> Response<Vec<u8>> {
+    let mut answer = Response::builder().status(status);
+    for (name, value) in headers {
+        answer = answer.header(*name, *value);
+    }
+    answer.body(b"what it says".to_vec()).unwrap()
+}
+
+/// A call of our own API that is told to report to `callback_url`.
+fn place(memory: Memory, callback_url: Option<&str>) -> Placed {
+    let body =
+        json!({ "agent_id": "reminder", "to": "+15005550010", "callback_url": callback_url });
+    let request = Request::post("/v1/calls").header("x-api-key", KEY);
+    let answer = memory.put_to(request.body(body.to_string().into_bytes()).unwrap());
+    assert_eq!(answer.status(), 201);
+    Placed { memory, answer }
+}
+
+impl Placed {
+    fn deliveries(&self) -> Vec<Value> {
+        let path = format!("/v1/calls/{}/deliveries", self.id());
+        let (status, shown) = ask(&self.memory, "GET", &path, &Value::Null);
+        assert_eq!(status, 200);
+        shown["data"].as_array().unwrap().clone()
+    }
+
+    fn states(&self) -> Vec<String> {
+        let state = |delivery: &Value| delivery["status"].as_str().unwrap().to_owned();
+        self.deliveries().iter().map(state).collect()
+    }
+
+    fn to(&self, url: &str) -> Vec<Request<Vec<u8>>> {
+        let seen = self.memory.outside.seen.borrow();
+        seen.iter()
+            .filter(|request| request.uri() == url)
+            .cloned()
+            .collect()
+    }
+
+    /// Ends it as busy and lets what follows happen.
+    fn be_busy(&self) {
+        self.status("busy");
+        self.pass(1);
+    }
+}
+
+fn header<'a>(request: &'a Request<Vec<u8>>, name: &str) -> &'a str {
+    request.headers()[name].to_str().unwrap()
+}
+
+/// Whether one of the request's signatures was made with this secret.
+fn signed_with(request: &Request<Vec<u8>>, secret: &Secret) -> bool {
+    let at = Time(header(request, "webhook-timestamp").parse::<u64>().unwrap() * 1000);
+    let body = std::str::from_utf8(request.body()).unwrap();
+    let secrets = std::slice::from_ref(secret);
+    let expected = signature::headers(header(request, "webhook-id"), at, body, secrets);
+    let given = header(request, "webhook-signature");
+    given.split(' ').any(|one| one == expected[2].1)
+}
+
+#[test]
+fn a_report_arrives_once_and_says_what_the_call_shows() {
+    let memory = Memory::demo();
+    let (webhook, secret) = subscribe(&memory, HOOK);
+    let placed = place(memory, Some(CALLBACK));
+    placed.be_busy();
+    placed.pass(100);
+    let (hook, callback) = (placed.to(HOOK), placed.to(CALLBACK));
+    assert_eq!((hook.len(), callback.len()), (1, 1));
+    assert!(signed_with(&hook[0], &secret));
+    assert_eq!(header(&hook[0], "content-type"), "application/json");
+    // Nobody asked for a secret of callback URLs.
+    assert!(!callback[0].headers().contains_key("webhook-signature"));
+    assert_ne!(
+        header(&hook[0], "webhook-id"),
+        header(&callback[0], "webhook-id")
+    );
+    assert_eq!(hook[0].body(), callback[0].body());
+    let body: Value = serde_json::from_slice(hook[0].body()).unwrap();
+    assert_eq!(body["type"], "call.ended");
+    assert_eq!(body["sequence"], 1);
+    assert_eq!(body["data"], placed.call());
+    assert_eq!(body["data"]["outcome"], "busy");
+    assert_eq!(placed.states(), ["delivered", "delivered"]);
+    let attempt = &placed.deliveries()[0]["attempts"][0];
+    assert_eq!(attempt["status_code"], 200);
+    let path = format!("/v1/webhooks/{webhook}/deliveries");
+    let (_, listed) = ask(&placed.memory, "GET", &path, &Value::Null);
+    assert_eq!(listed["data"], json!([placed.deliveries()[0]]));
+    let (_, one) = ask(
+        &placed.memory,
+        "GET",
+        &format!("{path}/{}", header(&hook[0], "webhook-id")),
+        &Value::Null,
+    );
+    assert_eq!(one["body"].as_str().unwrap().as_bytes(), hook[0].body());
+}
+
+#[test]
+fn nobody_is_told_where_nobody_asked() {
+    let placed = place(Memory::demo(), None);
+    placed.be_busy();
+    placed.pass(100);
+    assert!(placed.memory.outside.seen.borrow().is_empty());
+    assert!(placed.deliveries().is_empty());
+    assert!(placed.memory.wakes.borrow().is_empty());
+}
+
+#[test]
+fn allomia_is_told_its_status_body() {
+    let memory = Memory::demo();
+    let body = json!({
+        "phoneNumber": "+15005550010", "assistantId": "019addcc-b878-7b10-85f1-49f21342f947",
+        "phoneNumberId": "6a1d2c3b-0000-4000-8000-000000000041", "callbackUrl": CALLBACK,
+    });
+    let (status, _) = ask(&memory, "POST", "/api/outbound", &body);
+    assert_eq!(status, 200);
+    let placed = Placed {
+        memory,
+        answer: Response::default(),
+    };
+    placed.be_busy();
+    let path = format!("/api/outbound/{}/status", placed.id());
+    let (_, shown) = ask(&placed.memory, "GET", &path, &Value::Null);
+    let sent = placed.to(CALLBACK);
+    assert_eq!(sent.len(), 1);
+    assert_eq!(
+        serde_json::from_slice::<Value>(sent[0].body()).unwrap(),
+        shown
+    );
+    assert_eq!(shown["status"], "busy");
+}
+
+#[test]
+fn a_receiver_that_fails_is_tried_on_schedule_with_the_same_bytes() {
+    let memory = Memory::demo();
+    subscribe(&memory, HOOK);
+    memory
+        .outside
+        .will_answer(HOOK, Err(SendError::Unclear("timeout".to_owned())));
+    memory
+        .outside
+        .will_answer(HOOK, Err(SendError::NotSent("refused".to_owned())));
+    answers(&memory, HOOK, &[500, 503, 429, 408, 425, 200]);
+    let placed = place(memory, None);
+    placed.be_busy();
+    let begun = placed.now();
+    assert_eq!(placed.states(), ["pending"]);
+    for _ in 0..40 {
+        placed.memory.pass_s(3_600);
+        placed.memory.wake_due();
+    }
+    let sent = placed.to(HOOK);
+    assert_eq!(sent.len(), 8);
+    for attempt in &sent {
+        assert_eq!(attempt.body(), sent[0].body());
+        assert_eq!(
+            header(attempt, "webhook-id"),
+            header(&sent[0], "webhook-id")
+        );
+    }
+    assert_ne!(
+        header(&sent[0], "webhook-timestamp"),
+        header(&sent[7], "webhook-timestamp")
+    );
+    assert_eq!(placed.states(), ["delivered"]);
+    let delivery = &placed.deliveries()[0];
+    assert_eq!(delivery["attempts"][0]["error"], "no answer");
+    assert_eq!(delivery["attempts"][2]["status_code"], 500);
+    assert_eq!(delivery["attempts"][2]["answer"], "what it says");
+    assert!(placed.now() > begun.plus_s(100_000));
+}
+
+#[test]
+fn the_first_pauses_are_short() {
+    let memory = Memory::demo();
+    subscribe(&memory, HOOK);
+    answers(&memory, HOOK, &[500, 500, 200]);
+    let placed = place(memory, None);
+    placed.be_busy();
+    placed.pass(4);
+    assert_eq!(placed.to(HOOK).len(), 1);
+    placed.pass(3);
+    assert_eq!(placed.to(HOOK).len(), 2);
+    placed.pass(295);
+    assert_eq!(placed.to(HOOK).len(), 2);
+    placed.pass(40);
+    assert_eq!(placed.to(HOOK).len(), 3);
+}
+
+#[test]
+fn a_receiver_may_ask_for_more_time() {
+    let memory = Memory::demo();
+    subscribe(&memory, HOOK);
+    let busy = answer(429, &[("retry-after", "600")]);
+    memory.outside.will_answer(HOOK, Ok(busy));
+    let placed = place(memory, None);
+    placed.be_busy();
+    placed.pass(595);
+    assert_eq!(placed.to(HOOK).len(), 1);
+    placed.pass(10);
+    assert_eq!(placed.to(HOOK).len(), 2);
+}
+
+#[test]
+fn what_is_refused_is_dead_at_once_and_can_be_sent_again() {
+    for status in [301, 302, 307, 400, 401, 404, 422] {
+        let memory = Memory::demo();
+        subscribe(&memory, HOOK);
+        memory.outside.will_answer(
+            HOOK,
+            Ok(answer(status, &[("location", "https://evil.example/")])),
+        );
+        let placed = place(memory, None);
+        placed.be_busy();
+        placed.pass(1_000);
+        assert_eq!(placed.states(), ["dead"], "{status}");
+        assert_eq!(placed.memory.outside.seen.borrow().len(), 1, "{status}");
+        assert!(placed.memory.wakes.borrow().is_empty());
+        let id = placed.deliveries()[0]["id"].as_str().unwrap().to_owned();
+        let path = format!("/v1/calls/{}/deliveries/{id}/resend", placed.id());
+        let (status, shown) = ask(&placed.memory, "POST", &path, &Value::Null);
+        assert_eq!((status, &shown["status"]), (202, &json!("pending")));
+        placed.pass(1);
+        assert_eq!(placed.states(), ["delivered"]);
+        let sent = placed.to(HOOK);
+        assert_eq!(
+            header(&sent[0], "webhook-id"),
+            header(&sent[1], "webhook-id")
+        );
+        assert_eq!(sent[0].body(), sent[1].body());
+        assert_eq!(
+            placed.deliveries()[0]["attempts"].as_array().unwrap().len(),
+            2
+        );
+    }
+}
+
+#[test]
+fn gone_disables_the_webhook() {
+    let memory = Memory::demo();
+    let (webhook, _) = subscribe(&memory, HOOK);
+    answers(&memory, HOOK, &[410]);
+    let placed = place(memory, None);
+    placed.be_busy();
+    assert_eq!(placed.states(), ["dead"]);
+    let path = format!("/v1/webhooks/{webhook}");
+    let (_, shown) = ask(&placed.memory, "GET", &path, &Value::Null);
+    assert_eq!(shown["status"], "disabled");
+    // Neither the next call nor a resend reaches it …
+    let id = placed.deliveries()[0]["id"].as_str().unwrap().to_owned();
+    let resend = format!("{path}/deliveries/{id}/resend");
+    assert_eq!(ask(&placed.memory, "POST", &resend, &Value::Null).0, 422);
+    // … until it is enabled.
+    ask(
+        &placed.memory,
+        "POST",
+        &format!("{path}/enable"),
+        &Value::Null,
+    );
+    assert_eq!(ask(&placed.memory, "POST", &resend, &Value::Null).0, 202);
+    placed.pass(1);
+    assert_eq!(placed.states(), ["delivered"]);
+    assert_eq!(placed.to(HOOK).len(), 2);
+}
+
+#[test]
+fn what_is_on_its_way_to_nobody_is_cancelled() {
+    let memory = Memory::demo();
+    let (webhook, _) = subscribe(&memory, HOOK);
+    answers(&memory, HOOK, &[500]);
+    let placed = place(memory, None);
+    placed.be_busy();
+    ask(
+        &placed.memory,
+        "DELETE",
+        &format!("/v1/webhooks/{webhook}"),
+        &Value::Null,
+    );
+    placed.pass(60);
+    assert_eq!(placed.states(), ["cancelled"]);
+    assert_eq!(placed.to(HOOK).len(), 1);
+    assert!(placed.memory.wakes.borrow().is_empty());
+}
+
+#[test]
+fn two_secrets_sign_for_a_day() {
+    let memory = Memory::demo();
+    let (webhook, old) = subscribe(&memory, HOOK);
+    let path = format!("/v1/webhooks/{webhook}/rotate");
+    let (_, shown) = ask(&memory, "POST", &path, &Value::Null);
+    let new = Secret::new(shown["secret"].as_str().unwrap());
+    assert_ne!(old, new);
+    // Tried again after more than a day.
+    answers(&memory, HOOK, &[500]);
+    memory
+        .outside
+        .will_answer(HOOK, Ok(answer(503, &[("retry-after", "99999999")])));
+    let placed = place(memory, None);
+    placed.be_busy();
+    placed.pass(7);
+    placed.memory.pass_s(86_500);
+    placed.pass(1);
+    let sent = placed.to(HOOK);
+    assert_eq!(sent.len(), 3);
+    for attempt in &sent {
+        assert!(signed_with(attempt, &new));
+    }
+    assert!(signed_with(&sent[0], &old) && signed_with(&sent[1], &old));
+    assert!(!signed_with(&sent[2], &old));
+    for (_, document) in placed.memory.documents.borrow().iter() {
+        assert!(
+            !document.contains("whsec_"),
+            "a secret lies open: {document}"
+        );
+    }
+}
+
+#[test]
+fn callbacks_are_signed_once_there_is_a_secret() {
+    let memory = Memory::demo();
+    let (_, shown) = ask(
+        &memory,
+        "POST",
+        "/v1/webhooks/callbacks/rotate",
+        &Value::Null,
+    );
+    let secret = Secret::new(shown["secret"].as_str().unwrap());
+    let placed = place(memory, Some(CALLBACK));
+    placed.be_busy();
+    assert!(signed_with(&placed.to(CALLBACK)[0], &secret));
+}
+
+#[test]
+fn where_a_report_may_go_is_asked_again_each_time() {
+    let mut memory = Memory::demo();
+    memory.allow_origins(&["http://10.0.0.7:8080"]);
+    let url = "http://10.0.0.7:8080/x";
+    answers(&memory, url, &[500]);
+    let mut placed = place(memory, Some(url));
+    placed.be_busy();
+    assert_eq!(placed.to(url).len(), 1);
+    placed.memory.allow_origins(&[]);
+    placed.pass(60);
+    assert_eq!(placed.to(url).len(), 1);
+    assert_eq!(placed.states(), ["dead"]);
+    let error = placed.deliveries()[0]["attempts"][1]["error"].clone();
+    assert_eq!(error, "the URL must be an https URL");
+}
+
+#[test]
+fn two_wakers_send_once() {
+    let memory = Memory::demo();
+    subscribe(&memory, HOOK);
+    memory.outside.wakes.set(true);
+    let placed = place(memory, Some(CALLBACK));
+    placed.be_busy();
+    placed.pass(100);
+    assert_eq!((placed.to(HOOK).len(), placed.to(CALLBACK).len()), (1, 1));
+    assert_eq!(placed.states(), ["delivered", "delivered"]);
+}
+
+/// The host dies after any number of steps of ending a call and reporting it. Each receiver hears of it under one id,
+/// and once it answered 2xx and that was stored, never again.
+#[test]
+fn the_host_dies_while_reporting() {
+    let mut ends = 0;
+    for survives in 0..60 {
+        let memory = Memory::demo();
+        let (webhook, _) = subscribe(&memory, HOOK);
+        subscribe(&memory, "https://hooks.example/b");
+        let placed = place(memory, Some(CALLBACK));
+        placed.memory.fail_after(survives);
+        let _ = placed.callback("StatusCallback", &[("CallStatus", "busy")], TOKEN);
+        placed.pass(1);
+        let lived = placed.states() == ["delivered"; 3];
+        placed.memory.heal();
+        // Twilio repeats what was not answered 2xx.
+        placed.status("busy");
+        placed.pass(100);
+        placed.ends("busy", "busy");
+        assert_eq!(placed.states(), ["delivered"; 3], "survived {survives}");
+        let mut sent: BTreeMap<String, Vec<String>> = BTreeMap::new();
+        for request in placed.memory.outside.seen.borrow().iter() {
+            let ids = sent.entry(request.uri().to_string()).or_default();
+            ids.push(header(request, "webhook-id").to_owned());
+        }
+        assert_eq!(sent.len(), 3, "survived {survives}");
+        for (url, mut ids) in sent {
+            let attempts = ids.len();
+            ids.dedup();
+            assert_eq!(ids.len(), 1, "survived {survives}: {url} got two reports");
+            assert!(attempts <= 2, "survived {survives}: {url} got {attempts}");
+        }
+        let path = format!("/v1/webhooks/{webhook}/deliveries");
+        let (_, listed) = ask(&placed.memory, "GET", &path, &Value::Null);
+        assert_eq!(
+            listed["data"].as_array().unwrap().len(),
+            1,
+            "survived {survives}"
+        );
+        assert!(placed.memory.wakes.borrow().is_empty());
+        ends += usize::from(lived);
+    }
+    // The last rounds died after all was done: no step was left out.
+    assert!(ends > 3 && ends < 50, "{ends}");
+}
+
+/// The host dies while a dead letter is sent again by hand.
+#[test]
+fn the_host_dies_while_resending() {
+    for survives in 0..12 {
+        let memory = Memory::demo();
+        subscribe(&memory, HOOK);
+        answers(&memory, HOOK, &[400]);
+        let placed = place(memory, None);
+        placed.be_busy();
+        let id = placed.deliveries()[0]["id"].as_str().unwrap().to_owned();
+        let path = format!("/v1/calls/{}/deliveries/{id}/resend", placed.id());
+        placed.memory.fail_after(survives);
+        let (status, _) = ask(&placed.memory, "POST", &path, &Value::Null);
+        placed.pass(1);
+        placed.memory.heal();
+        placed.pass(60);
+        let expected = if status == 202 { "delivered" } else { "dead" };
+        assert_eq!(placed.states(), [expected], "survived {survives}");
+    }
+}
+
+#[test]
+fn many_are_sent_again() {
+    let memory = Memory::demo();
+    let (webhook, _) = subscribe(&memory, HOOK);
+    answers(&memory, HOOK, &[400, 400, 400, 200]);
+    let mut placed = place_in(memory, "+15005550010");
+    for index in 0..4 {
+        if index > 0 {
+            placed = place_in(placed.memory, "+15005550010");
+        }
+        let last = placed.memory.twilio.placed.borrow().len() - 1;
+        let sid = placed.memory.twilio.placed.borrow()[last].0.clone();
+        placed
+            .memory
+            .twilio
+            .standing
+            .borrow_mut()
+            .insert(sid, "busy".to_owned());
+        placed.pass(60);
+    }
+    let path = format!("/v1/webhooks/{webhook}/deliveries");
+    let (_, first) = ask(
+        &placed.memory,
+        "GET",
+        &format!("{path}?limit=3"),
+        &Value::Null,
+    );
+    assert_eq!(first["data"].as_array().unwrap().len(), 3);
+    assert_eq!(first["data"][0]["status"], "delivered");
+    let next = first["next_cursor"].as_str().unwrap();
+    let (_, second) = ask(
+        &placed.memory,
+        "GET",
+        &format!("{path}?limit=3&cursor={next}"),
+        &Value::Null,
+    );
+    assert_eq!(second["data"].as_array().unwrap().len(), 1);
+    assert_eq!(second["has_more"], false);
+    // Only those from the second call on.
+    let from = first["data"][2]["created_at"].clone();
+    let body = json!({ "status": "dead", "created_from": from });
+    let (status, shown) = ask(&placed.memory, "POST", &format!("{path}/resend"), &body);
+    assert_eq!((status, &shown["resent"]), (202, &json!(2)), "{shown}");
+    placed.pass(1);
+    let (_, listed) = ask(&placed.memory, "GET", &path, &Value::Null);
+    let states: Vec<_> = listed["data"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|one| one["status"].clone())
+        .collect();
+    assert_eq!(states, ["delivered", "delivered", "delivered", "dead"]);
+    let (_, shown) = ask(
+        &placed.memory,
+        "POST",
+        &format!("{path}/resend"),
+        &json!([{}]),
+    );
+    assert_eq!(shown["resent"], 1);
+}
+
+#[test]
+fn an_organization_has_fifty_webhooks_at_most() {
+    let memory = Memory::demo();
+    for _ in 0..50 {
+        subscribe(&memory, HOOK);
+    }
+    let asked = json!({ "url": HOOK, "events": ["call.ended"] });
+    let (status, shown) = ask(&memory, "POST", "/v1/webhooks", &asked);
+    assert_eq!((status, &shown["errors"][0]["field"]), (422, &json!("url")));
+    // All of them hear of a call, in rounds.
+    let placed = place(memory, None);
+    placed.be_busy();
+    placed.pass(12);
+    assert_eq!(placed.to(HOOK).len(), 50);
+    assert_eq!(placed.states(), vec!["delivered"; 50]);
+}
+
+/// What is logged names no URL and says nothing of the answer.
+#[test]
+fn the_log_keeps_receivers_to_itself() {
+    let memory = Memory::demo();
+    subscribe(&memory, HOOK);
+    answers(&memory, HOOK, &[400]);
+    let placed = place(memory, Some(CALLBACK));
+    placed.be_busy();
+    let logged = placed.memory.logged.borrow().join("\n");
+    assert!(
+        logged.contains("a report could not be delivered"),
+        "{logged}"
+    );
+    for private in ["hooks.example", "crm.example", "what it says", "+1500"] {
+        assert!(!logged.contains(private), "{logged}");
+    }
+}
