@@ -9,6 +9,7 @@ use calls::problem::Problem;
 use calls::record::{AgentSaid, Contact, Gate, Record, TelephonyUsed};
 use calls::time::Time;
 use calls::voice::Limits;
+use std::collections::BTreeSet;
 use validation::hours::Hours;
 use validation::{Country, NotAPhone, Phone, WebhookUrl, render};
 
@@ -277,6 +278,9 @@ struct Said {
     unresolved: Vec<String>,
 }
 
+/// How long an agent's texts may be together with a call's values in them, in bytes.
+const LARGEST_TEXTS: usize = validation::template::LARGEST;
+
 /// The agent's texts with the call's variables in them.
 fn rendered(
     dialect: &dyn Dialect,
@@ -291,13 +295,20 @@ fn rendered(
         WhenMissing::Empty | WhenMissing::Refuse => validation::WhenMissing::Empty,
     };
     let mut unresolved: Vec<String> = Vec::new();
+    let mut seen = BTreeSet::new();
+    let mut bytes = 0;
     let mut fill = |template: &str| {
+        // What is too long already is refused below, whatever else there is.
+        if bytes > LARGEST_TEXTS {
+            return String::new();
+        }
         let filled = render(template, |path| dialect.value_of(known, path), when_missing);
         for name in filled.missing {
-            if !unresolved.contains(&name) {
+            if seen.insert(name.clone()) {
                 unresolved.push(name);
             }
         }
+        bytes += filled.text.len();
         filled.text
     };
     let said = AgentSaid {
@@ -316,6 +327,10 @@ fn rendered(
         keys: script.keys.clone(),
     };
     let voicemail_message = script.voicemail_message.as_deref().map(&mut fill);
+    if bytes > LARGEST_TEXTS {
+        let why = "The request's values make the agent's texts longer than 256 KB";
+        return Err(Problem::Malformed(why.to_owned()));
+    }
     if script.when_missing == WhenMissing::Refuse && !unresolved.is_empty() {
         return Err(Problem::VariablesMissing(unresolved));
     }
