@@ -2,7 +2,7 @@
 //! anywhere and is gone through again.
 
 use crate::ledger::Standing;
-use crate::{Fault, Platform, contacts, reports, retry};
+use crate::{Fault, Platform, analysis, contacts, reports, retry};
 use calls::id::CallId;
 use calls::record::Record;
 use calls::report::Kind;
@@ -19,11 +19,13 @@ pub(crate) async fn go_on(
         contacts::enter_late(host, &standing.record).await?;
     }
     // Before anything is reported, which says whether another attempt follows.
-    let standing = retry::plan(host, id, standing).await?;
+    let mut standing = retry::plan(host, id, standing).await?;
+    let analysis = analysis::go_on(host, id, &mut standing).await?;
     if let Some(verdict) = standing.call.ended() {
         reports::compose(host, id, &standing, Kind::CallEnded, verdict.at).await?;
     }
-    reports::deliver(host, id, &standing).await
+    let reports = reports::deliver(host, id, &standing).await?;
+    Ok([analysis, reports].into_iter().flatten().min())
 }
 
 /// Frees the call's seat and stops its container.

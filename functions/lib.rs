@@ -4,6 +4,7 @@ mod access;
 mod account;
 mod admin;
 mod aftermath;
+mod analysis;
 mod body;
 mod campaigns;
 mod contacts;

@@ -2,6 +2,7 @@
 
 mod twilio;
 
+use calls::analysis::Analyst;
 use calls::id::CallId;
 use calls::seats::{Full, Lease, Limits, Seats};
 use calls::secret::Secret;
@@ -61,6 +62,7 @@ impl Default for Memory {
 
 impl Memory {
     pub const SIGNING_KEY: &'static str = "signing-key-of-the-tests-0123456789abcdef";
+    pub const ANALYST: &'static str = "https://model.example.com/v1/chat/completions";
     pub const LAUNCHER_KEY: &'static str = "launcher-key-of-the-tests";
     pub const ADMIN_TOKEN: &'static str = "rd_admin_demo_6b1f0c8d2e4a5937";
 
@@ -81,6 +83,11 @@ impl Memory {
                 launcher,
                 allowed_private_origins: Vec::new(),
                 dial_timeout_ms: 10_000,
+                analyst: Some(Analyst {
+                    url: Memory::ANALYST.to_owned(),
+                    key: Secret::new("analyst-key-of-the-tests"),
+                    model: "model-of-the-tests".to_owned(),
+                }),
             },
             now: Cell::new(Time(1_795_167_000_000)),
             drawn: Cell::new(0),

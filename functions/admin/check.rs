@@ -342,6 +342,9 @@ fn agent(host: &impl Platform, line: AgentLine, plan: &Plan) -> Result<Agent, St
     {
         return Err("timezone must be a time zone of the IANA database".to_owned());
     }
+    if let Some(analysis) = &line.post_call_analysis {
+        crm::check_analysis(analysis).map_err(|why| format!("post_call_analysis: {why}"))?;
+    }
     let whose = |part| Whose {
         organization: line.organization.as_deref().unwrap_or_default(),
         agent: &line.id,
@@ -366,6 +369,7 @@ fn agent(host: &impl Platform, line: AgentLine, plan: &Plan) -> Result<Agent, St
         timezone: line.timezone,
         pre_fetch,
         seats: line.seats,
+        post_call_analysis: line.post_call_analysis,
     })
 }
 

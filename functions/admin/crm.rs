@@ -1,6 +1,7 @@
-//! The CRM of an agent as an import's line gives it and an export's shows it.
+//! The CRM of an agent, and what it wants analysed, as an import's line gives it and an export's shows it.
 
 use crate::Platform;
+use calls::analysis::Analysis;
 use calls::crm::{PreFetch, check_url, header_owner};
 use calls::seal;
 use calls::secret::Secret;
@@ -74,6 +75,18 @@ pub(super) fn of_pre_fetch(pre_fetch: PreFetch) -> PreFetchLine {
         headers: Headers::new(),
         headers_sealed: pre_fetch.headers,
         timeout_seconds: pre_fetch.timeout_seconds,
+    }
+}
+
+pub(super) fn check_analysis(analysis: &Analysis) -> Result<(), String> {
+    if analysis.prompt.trim().is_empty() {
+        return Err("prompt must not be empty".to_owned());
+    }
+    match &analysis.schema {
+        Some(schema) if !schema.is_object() => {
+            Err("schema must be a JSON schema, an object".to_owned())
+        }
+        _ => Ok(()),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The lines of an import and an export. One line describes one thing and names its kind in `type`.
 
 use super::crm::{self, PreFetchLine};
+use calls::analysis::Analysis;
 use calls::config::{
     ActiveHours, Agent, Key, Number, Opens, Organization, Permission, Script, Telephony,
 };
@@ -104,6 +105,8 @@ pub(super) struct AgentLine {
     pub(super) pre_fetch: Option<PreFetchLine>,
     #[serde(default)]
     pub(super) seats: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) post_call_analysis: Option<Analysis>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -212,6 +215,7 @@ pub(super) fn of_agent(agent: Agent) -> Line {
         timezone: agent.timezone,
         pre_fetch: agent.pre_fetch.map(crm::of_pre_fetch),
         seats: agent.seats,
+        post_call_analysis: agent.post_call_analysis,
     }))
 }
 

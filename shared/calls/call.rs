@@ -4,6 +4,7 @@ use crate::event::{Event, Outcome, Status, Told};
 use crate::record::Record;
 use crate::time::Time;
 use crate::voice::{EndedBy, Line, VoiceEvent};
+use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
 /// A call folded from its events. The fold depends on the set of events alone, so it is commutative, associative and
@@ -356,6 +357,14 @@ impl Call {
             _ => None,
         }
     }
+
+    /// The model's answers to the agent's questions, once they are in.
+    pub fn analysis(&self) -> Option<&Map<String, Value>> {
+        match self.get("analysis") {
+            Some(Event::Analysis { result, .. }) => Some(result),
+            _ => None,
+        }
+    }
 }
 
 /// The order of events that carry the same time: the one of a call's life.
@@ -379,6 +388,7 @@ fn order(event: &Event) -> u8 {
         Event::Lost { .. } => 10,
         Event::Ended { .. } => 11,
         Event::NextAttempt { .. } | Event::ChainEnded { .. } => 12,
+        Event::Analysis { .. } | Event::AnalysisFailed { .. } => 13,
     }
 }
 

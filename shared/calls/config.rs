@@ -1,6 +1,7 @@
 //! What is configured: organizations with their telephony configurations and numbers, API keys, agents.
 //! These are the stored forms; each carries its version. Written by import, read by every request.
 
+use crate::analysis::Analysis;
 use crate::crm::PreFetch;
 use crate::plan::Retry;
 use crate::seats::Limits;
@@ -121,6 +122,8 @@ pub struct Agent {
     /// Calls of this agent that may be live at once.
     #[serde(default)]
     pub seats: Option<u32>,
+    #[serde(default)]
+    pub post_call_analysis: Option<Analysis>,
 }
 
 /// The ids by which the dialects call an agent.

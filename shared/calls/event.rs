@@ -3,6 +3,7 @@
 use crate::time::Time;
 use crate::voice::{EndedBy, Line, VoiceEvent};
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// Names of all events but the numbered `line-0`, `line-1`, …: what a host without listing reads one by one.
 pub const NAMES: &[&str] = &[
@@ -50,6 +51,8 @@ pub const NAMES: &[&str] = &[
     "ended",
     "next-attempt",
     "chain-ended",
+    "analysis",
+    "analysis-failed",
 ];
 
 /// Twilio's word for not being able to tell what answered. It never stands in the way of one who can.
@@ -125,6 +128,15 @@ pub enum Event {
     NextAttempt { at: Time, call: String, due: Time },
     /// The call would be tried again, but may not be.
     ChainEnded { at: Time, reason: String },
+    /// The model's answers to the agent's questions. It only adds to an ended call.
+    Analysis {
+        at: Time,
+        result: Map<String, Value>,
+        /// Whether the call's end was reported without it.
+        late: bool,
+    },
+    /// There will be no analysis.
+    AnalysisFailed { at: Time, cause: String },
 }
 
 /// How Twilio's word reached us.
@@ -270,6 +282,8 @@ impl Event {
             Event::Ended { .. } => "ended",
             Event::NextAttempt { .. } => "next-attempt",
             Event::ChainEnded { .. } => "chain-ended",
+            Event::Analysis { .. } => "analysis",
+            Event::AnalysisFailed { .. } => "analysis-failed",
         };
         name.to_owned()
     }
@@ -297,7 +311,9 @@ impl Event {
             | Event::AudioFailed { at, .. }
             | Event::HangupAsked { at, .. }
             | Event::Lost { at, .. }
-            | Event::Ended { at, .. } => *at,
+            | Event::Ended { at, .. }
+            | Event::Analysis { at, .. }
+            | Event::AnalysisFailed { at, .. } => *at,
             Event::Voice(said) => match said {
                 VoiceEvent::Ready { at }
                 | VoiceEvent::MediaStarted { at, .. }
@@ -336,7 +352,9 @@ impl Event {
             | Event::AudioFailed { .. }
             | Event::HangupAsked { .. }
             | Event::Lost { .. }
-            | Event::Ended { .. } => "gateway",
+            | Event::Ended { .. }
+            | Event::Analysis { .. }
+            | Event::AnalysisFailed { .. } => "gateway",
         }
     }
 
@@ -440,6 +458,12 @@ mod tests {
                 reason: text(),
                 by: None,
             },
+            Event::Analysis {
+                at,
+                result: Map::new(),
+                late: false,
+            },
+            Event::AnalysisFailed { at, cause: text() },
         ];
         for told in [Told::Callback, Told::Poll] {
             for word in [

@@ -1,5 +1,6 @@
 //! What the texts of a call may ask for by name, and from where it is known.
 
+use crate::record::Record;
 use crate::time::Time;
 use serde_json::{Map, Value, json};
 use validation::Variables;
@@ -16,9 +17,49 @@ pub struct Known {
     pub call: Variables,
     /// `current_date`, `current_time`, `current_datetime`, `timezone`.
     pub system: Variables,
+    /// How the call went, once it has ended (`crate::result`).
+    pub result: Variables,
+    /// What its analysis says.
+    pub analysis: Variables,
 }
 
 impl Known {
+    /// What the texts of this call could ask for, at `now` by the agent's clock.
+    pub fn of(record: &Record, now: Time) -> Known {
+        let zone = Zone::parse(&record.timezone).unwrap_or(Zone::UTC);
+        let mut call = outbound(&record.to, &record.from);
+        call.0.insert("call_id".to_owned(), json!(record.id));
+        let fetched = record.fetched.as_ref();
+        Known {
+            variables: Variables(record.variables.clone()),
+            crm: Variables(
+                fetched
+                    .map(|fetched| fetched.values.clone())
+                    .unwrap_or_default(),
+            ),
+            call,
+            system: system(zone, now),
+            ..Known::default()
+        }
+    }
+
+    /// The value of a name as dialout's document has it. Request variables are `crm.*`, where the CRM's own come
+    /// first, and `call.*`, where the call's facts do. A bare name is looked for in `system`, `crm`, `call`.
+    pub fn value(&self, path: &str) -> Option<String> {
+        let given = |name: &str| find(&self.variables, name);
+        match path.split_once('.') {
+            Some(("crm", name)) => find(&self.crm, name).or_else(|| given(name)),
+            Some(("call", name)) => find(&self.call, name).or_else(|| given(name)),
+            Some(("system", name)) => find(&self.system, name),
+            Some(("result", name)) => find(&self.result, name),
+            Some(("analysis", name)) => find(&self.analysis, name),
+            _ => find(&self.system, path)
+                .or_else(|| find(&self.crm, path))
+                .or_else(|| given(path))
+                .or_else(|| find(&self.call, path)),
+        }
+    }
+
     /// The value of a name that says itself where it comes from: `crm.…`, `system.…`.
     pub fn named(&self, path: &str) -> Option<String> {
         match path.split_once('.')? {
@@ -57,7 +98,8 @@ pub fn system(zone: Zone, now: Time) -> Variables {
     ])
 }
 
-fn named<const N: usize>(values: [(&str, Value); N]) -> Variables {
+/// Values by name.
+pub(crate) fn named<const N: usize>(values: [(&str, Value); N]) -> Variables {
     let named = values.map(|(name, value)| (name.to_owned(), value));
     Variables(named.into_iter().collect::<Map<_, _>>())
 }

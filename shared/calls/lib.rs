@@ -11,6 +11,7 @@
 //!
 //! Nothing here waits, reads a clock or names a platform.
 
+pub mod analysis;
 pub mod call;
 pub mod config;
 pub mod crm;
@@ -24,6 +25,7 @@ pub mod plan;
 pub mod problem;
 pub mod record;
 pub mod report;
+pub mod result;
 pub mod seal;
 pub mod seats;
 pub mod secret;

@@ -1,6 +1,7 @@
 //! The deployment's settings: all names in one list, all complaints at once.
 //! On Workers they are variables and secrets by these names; on Spin, variables by the same names in lower case.
 
+use crate::analysis::Analyst;
 use crate::secret::Secret;
 
 /// What one deployment is told from outside.
@@ -22,6 +23,8 @@ pub struct Settings {
     pub allowed_private_origins: Vec<String>,
     /// `DIAL_TIMEOUT_MS`: how long to wait for Twilio's answer to a dial before its outcome counts as unknown.
     pub dial_timeout_ms: u64,
+    /// `ANALYSIS_URL` and the two beside it; without them no call is analysed.
+    pub analyst: Option<Analyst>,
 }
 
 /// Where voice containers are started when the host cannot start them.
@@ -46,7 +49,7 @@ impl std::fmt::Debug for EncryptionKey {
 }
 
 /// The names a host must offer to [`Settings::parse`], in upper case.
-pub const NAMES: [&str; 10] = [
+pub const NAMES: [&str; 13] = [
     "PUBLIC_BASE_URL",
     "REPORT_BASE_URL",
     "ADMIN_TOKEN",
@@ -57,6 +60,9 @@ pub const NAMES: [&str; 10] = [
     "LAUNCHER_KEY",
     "ALLOWED_PRIVATE_ORIGINS",
     "DIAL_TIMEOUT_MS",
+    "ANALYSIS_URL",
+    "ANALYSIS_API_KEY",
+    "ANALYSIS_MODEL",
 ];
 
 impl Settings {
@@ -97,6 +103,15 @@ impl Settings {
         } else {
             String::new()
         };
+        let analyst = get("ANALYSIS_URL").map(|url| Analyst {
+            url,
+            key: Secret::new(need(
+                "ANALYSIS_API_KEY",
+                1,
+                "the model would refuse every request",
+            )),
+            model: need("ANALYSIS_MODEL", 1, "no model is asked"),
+        });
         let encryption_key = from_hex(&encryption);
         if encryption_key.is_none() && encryption.len() >= 64 {
             wrong.push("ENCRYPTION_KEY is not 64 hex digits".to_owned());
@@ -138,6 +153,7 @@ impl Settings {
                 })
                 .unwrap_or_default(),
             dial_timeout_ms,
+            analyst,
         })
     }
 }

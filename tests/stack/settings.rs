@@ -41,6 +41,12 @@ impl Gateway<'_> {
             ("SIGNING_KEY", SIGNING_KEY.to_owned()),
             ("ENCRYPTION_KEY", ENCRYPTION_KEY.to_owned()),
             ("ALLOWED_PRIVATE_ORIGINS", local(SIMULATOR_PORT)),
+            (
+                "ANALYSIS_URL",
+                format!("{}/_sim/inbox/analyst", local(SIMULATOR_PORT)),
+            ),
+            ("ANALYSIS_API_KEY", "demo-analysis-key".to_owned()),
+            ("ANALYSIS_MODEL", "demo".to_owned()),
         ];
         if let Some(address) = self.seen_from_containers {
             list.push(("REPORT_BASE_URL", format!("http://{address}:{}", self.port)));

@@ -5,7 +5,7 @@ use super::{
     AgentName, Caller, Dialect, PlaceCall, detail, detail_list, detail_malformed, number_issue,
 };
 use crate::call::Call;
-use crate::known::{Known, find};
+use crate::known::Known;
 use crate::problem::Problem;
 use crate::record::Record;
 use serde_json::{Map, Value, json};
@@ -92,19 +92,8 @@ impl Dialect for Dialout {
         (status, detail(problem.text()))
     }
 
-    /// Request variables are `crm.*`, where the CRM's own values come first, and `call.*`, where the call's facts do.
-    /// A bare name is looked for in `system.*`, `crm.*`, `call.*`.
     fn value_of(&self, known: &Known, path: &str) -> Option<String> {
-        let given = |name: &str| find(&known.variables, name);
-        match path.split_once('.') {
-            Some(("crm", name)) => find(&known.crm, name).or_else(|| given(name)),
-            Some(("call", name)) => find(&known.call, name).or_else(|| given(name)),
-            Some(("system", name)) => find(&known.system, name),
-            _ => find(&known.system, path)
-                .or_else(|| find(&known.crm, path))
-                .or_else(|| given(path))
-                .or_else(|| find(&known.call, path)),
-        }
+        known.value(path)
     }
 
     fn when_missing(&self) -> WhenMissing {

@@ -215,6 +215,7 @@ impl Details for Ringdown {
             "callback_url": record.callback_url,
             "transcript": call.transcript().iter().map(|line| show_line(record, line)).collect::<Vec<_>>(),
             "recording_url": call.recording_url(),
+            "post_call_analysis": call.analysis(),
             "timeline": timeline(record, call),
             "links": links(&record.id),
         });
@@ -298,7 +299,9 @@ fn what(event: &Event) -> Option<String> {
             Some(code) => format!("error {code}, status {status}"),
             None => format!("status {status}"),
         }),
-        Event::DialUnknown { cause, .. } | Event::AudioFailed { cause, .. } => Some(cause.clone()),
+        Event::DialUnknown { cause, .. }
+        | Event::AudioFailed { cause, .. }
+        | Event::AnalysisFailed { cause, .. } => Some(cause.clone()),
         Event::Provider {
             told: Told::Poll, ..
         } => Some("the provider was asked".to_owned()),

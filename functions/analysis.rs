@@ -1,0 +1,154 @@
+//! Post-call analysis, after a call's end: one attempt before the end is reported, and more while it failed.
+//! Reports wait for the first attempt alone; an analysis that comes later is told of by itself.
+
+use crate::ledger::{self, Standing};
+use crate::{Fault, Owner, Platform, SendError, documents, settle, store};
+use calls::analysis::{self, Analysis, Analyst, Failed};
+use calls::config::VERSION;
+use calls::dialect::AgentName;
+use calls::event::Event;
+use calls::id::CallId;
+use calls::time::Time;
+use serde::{Deserialize, Serialize};
+
+/// How long the first attempt may take, while the end waits to be reported, and each later one.
+const FIRST_MS: u64 = 12_000;
+const LATER_MS: u64 = 30_000;
+/// How long after the claim of an attempt the next may be made, in seconds. The last entry's end is the end.
+const AGAIN_S: [u64; 4] = [40, 120, 600, 40];
+
+/// The call's document: attempts that were claimed.
+#[derive(Debug, Default, Serialize, Deserialize)]
+#[serde(default)]
+struct Attempts {
+    v: u32,
+    claimed: usize,
+    next: Time,
+}
+
+enum Claim {
+    /// This attempt is ours, counted from 1.
+    Ours(usize),
+    /// Nothing is to be done before this time.
+    Wait(Time),
+    /// There was the last one.
+    Over,
+}
+
+/// Makes the attempt that is due and says when to be called again; `None` when there is or will be no analysis.
+/// What it learns is in `standing` as well.
+pub(crate) async fn go_on(
+    host: &impl Platform,
+    id: CallId,
+    standing: &mut Standing,
+) -> Result<Option<Time>, Fault> {
+    let call = &standing.call;
+    if call.has("analysis") || call.has("analysis-failed") || call.transcript().is_empty() {
+        return Ok(None);
+    }
+    let Some(analyst) = &host.settings().analyst else {
+        return Ok(None);
+    };
+    let Some(analysis) = wanted(host, standing).await? else {
+        return Ok(None);
+    };
+    let attempt = match claim(host, id).await? {
+        Claim::Ours(attempt) => attempt,
+        Claim::Wait(next) => return Ok(Some(next)),
+        Claim::Over => {
+            let cause = "no attempt came to an end".to_owned();
+            return conclude(
+                host,
+                id,
+                standing,
+                Event::AnalysisFailed {
+                    at: host.now(),
+                    cause,
+                },
+            )
+            .await;
+        }
+    };
+    match ask(host, analyst, &analysis, standing, attempt).await {
+        Ok(result) => {
+            let (at, late) = (host.now(), attempt > 1);
+            conclude(host, id, standing, Event::Analysis { at, result, late }).await
+        }
+        Err(Failed { why, again }) => {
+            settle::log(host, "warn", "an analysis failed", &id, &why);
+            if again && attempt < AGAIN_S.len() {
+                return Ok(Some(host.now().plus_s(AGAIN_S[attempt - 1])));
+            }
+            let failed = Event::AnalysisFailed {
+                at: host.now(),
+                cause: why,
+            };
+            conclude(host, id, standing, failed).await
+        }
+    }
+}
+
+/// What the call's agent wants to know, as it is configured now.
+async fn wanted(host: &impl Platform, standing: &Standing) -> Result<Option<Analysis>, Fault> {
+    let record = &standing.record;
+    let agent = store::agent(host, &AgentName::Id(record.agent.id.clone())).await?;
+    let own = agent.filter(|agent| agent.organization.as_ref() == Some(&record.organization));
+    Ok(own.and_then(|agent| agent.post_call_analysis))
+}
+
+/// An attempt is claimed before it is made, so that a host that dies in it neither repeats it at once nor holds the
+/// reports up.
+async fn claim(host: &impl Platform, id: CallId) -> Result<Claim, Fault> {
+    let now = host.now();
+    documents::change(
+        host,
+        &Owner::Call(id),
+        "analysis",
+        |attempts: &mut Attempts| {
+            if now < attempts.next {
+                return Claim::Wait(attempts.next);
+            }
+            let Some(again_s) = AGAIN_S.get(attempts.claimed) else {
+                return Claim::Over;
+            };
+            attempts.v = VERSION;
+            attempts.claimed += 1;
+            attempts.next = now.plus_s(*again_s);
+            Claim::Ours(attempts.claimed)
+        },
+    )
+    .await
+}
+
+async fn ask(
+    host: &impl Platform,
+    analyst: &Analyst,
+    analysis: &Analysis,
+    standing: &Standing,
+    attempt: usize,
+) -> Result<serde_json::Map<String, serde_json::Value>, Failed> {
+    let (record, call) = (&standing.record, &standing.call);
+    let request = analysis::request(analyst, analysis, record, call, host.now())?;
+    let timeout_ms = if attempt == 1 { FIRST_MS } else { LATER_MS };
+    match host.send(request, timeout_ms).await {
+        Ok(answer) => analysis::read(
+            answer.status().as_u16(),
+            answer.body(),
+            analysis.schema.as_ref(),
+        ),
+        Err(SendError::NotSent(_) | SendError::Unclear(_)) => Err(Failed {
+            why: "the model's endpoint did not answer".to_owned(),
+            again: true,
+        }),
+    }
+}
+
+async fn conclude(
+    host: &impl Platform,
+    id: CallId,
+    standing: &mut Standing,
+    event: Event,
+) -> Result<Option<Time>, Fault> {
+    *standing = ledger::add(host, id, &[event]).await?;
+    Ok(None)
+}
