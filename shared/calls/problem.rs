@@ -82,7 +82,7 @@ impl Problem {
         match self {
             Problem::Malformed(_) => "malformed_body",
             Problem::Invalid(_) => "invalid_request",
-            Problem::InvalidNumber(_, NotAPhone::Premium) => "number_not_allowed",
+            Problem::InvalidNumber(_, why) if why.is_forbidden() => "number_not_allowed",
             Problem::InvalidNumber(..) => "invalid_number",
             Problem::NoKey => "no_api_key",
             Problem::WrongKey => "invalid_api_key",
