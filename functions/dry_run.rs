@@ -56,9 +56,12 @@ pub(crate) async fn dry_run(
         Err(full) => full.text(),
     };
     let mut gates = record.gates;
-    gates.push(Gate::new("seat", host.now(), room.is_ok(), seat));
-    let no_seat = room.err().map(Problem::NoSeat);
-    let refused = examined.refused.or(no_seat);
+    let mut refused = examined.refused;
+    // A call for later takes its seat when its time has come.
+    if record.schedule.is_none() {
+        gates.push(Gate::new("seat", host.now(), room.is_ok(), seat));
+        refused = refused.or(room.err().map(Problem::NoSeat));
+    }
     let shown = json!({
         "dry_run": true,
         "would_place": refused.is_none(),
@@ -67,6 +70,8 @@ pub(crate) async fn dry_run(
         "agent_id": record.agent.id,
         "agent_name": record.agent.name,
         "mode": record.mode,
+        "earliest_at": record.schedule.map(|plan| plan.earliest_at.rfc3339()),
+        "latest_at": record.schedule.map(|plan| plan.latest_at.rfc3339()),
         "to": record.to,
         "from": record.from,
         "telephony_configuration_id": record.telephony.id,

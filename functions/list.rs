@@ -19,6 +19,8 @@ const ENTRIES: u64 = 1_000;
 const CALLS: usize = 200;
 /// How many entries a search looks at in one go.
 const STRETCH: usize = 100;
+/// How many entries are looked at for one that tells the time: one may be missing.
+const FEW: usize = 4;
 /// How many calls a search reads at once.
 const AT_ONCE: usize = 25;
 
@@ -82,7 +84,11 @@ async fn search(host: &impl Platform, organization: &str, asked: &Asked) -> Resu
         false => STRETCH,
     };
     let mut calls = Vec::new();
-    let (mut upto, mut looked_at, mut read) = (asked.upto, 0, 0);
+    let mut upto = asked.upto;
+    if asked.filter.ends() {
+        upto = Some(behind(host, &owner, asked).await?);
+    }
+    let (mut looked_at, mut read) = (0, 0);
     loop {
         let entries = host.entries(&owner, SERIES, upto, stretch).await?;
         let newest = upto.unwrap_or(u64::MAX).min(entries.last);
@@ -134,6 +140,28 @@ async fn search(host: &impl Platform, organization: &str, asked: &Asked) -> Resu
         }
         upto = Some(next);
     }
+}
+
+/// The number of an entry with nothing wanted before it, near to the newest that may be wanted: entries stand in the
+/// order of their times, so that halving finds it.
+async fn behind(host: &impl Platform, owner: &Owner, asked: &Asked) -> Result<u64, Fault> {
+    let newest = host.entries(owner, SERIES, asked.upto, 1).await?.last;
+    let (mut wanted, mut ahead) = (0, asked.upto.unwrap_or(u64::MAX).min(newest));
+    while ahead - wanted > STRETCH as u64 {
+        let middle = wanted + (ahead - wanted) / 2;
+        let some = host.entries(owner, SERIES, Some(middle), FEW).await?.found;
+        let mut entries = some
+            .iter()
+            .filter_map(|(_, text)| serde_json::from_str(text).ok());
+        match entries
+            .next()
+            .is_some_and(|entry| asked.filter.is_ahead(&entry))
+        {
+            true => ahead = middle,
+            false => wanted = middle,
+        }
+    }
+    Ok(ahead)
 }
 
 /// The call an entry stands for, if it was stored and is listed by this entry.

@@ -180,6 +180,17 @@ impl Filter {
             && self.outcome.is_none_or(|wanted| outcome == Some(wanted))
     }
 
+    /// Whether no entry as new as this one, or newer, can be wanted.
+    pub fn is_ahead(&self, entry: &Entry) -> bool {
+        self.created_before
+            .is_some_and(|before| before.plus_s(DISORDER_S) < entry.created_at)
+    }
+
+    /// Whether the newest entries may be of no interest at all.
+    pub fn ends(&self) -> bool {
+        self.created_before.is_some()
+    }
+
     /// Whether no entry older than this one can be wanted.
     pub fn is_past(&self, entry: &Entry) -> bool {
         self.created_from

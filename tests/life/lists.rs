@@ -164,3 +164,24 @@ fn pages_stand_still_for_a_while() {
     assert_eq!(total, 5);
     assert_eq!(moved, [first[1].clone(), second[0].clone()]);
 }
+
+/// A call for later is checked as of its time and asks for its seat then.
+#[test]
+fn a_dry_run_of_a_call_for_later() {
+    let memory = Memory::demo();
+    let at = calls::time::Time(1_795_167_000_000).plus_s(3_600).rfc3339();
+    let body = json!({ "agent_id": "reminder", "to": "+15005550006", "earliest_at": at });
+    let request = Request::post("/v1/calls?dry_run=true")
+        .header("x-api-key", KEY)
+        .body(body.to_string().into_bytes());
+    let answer = memory.put_to(request.unwrap());
+    let shown: Value = serde_json::from_slice(answer.body()).unwrap();
+    assert_eq!(
+        (answer.status().as_u16(), &shown["would_place"]),
+        (200, &json!(true))
+    );
+    assert_eq!(shown["earliest_at"], at.as_str());
+    let gates = shown["gates"].as_array().unwrap();
+    assert!(gates.iter().all(|gate| gate["name"] != "seat"), "{shown:#}");
+    assert!(memory.calls.borrow().is_empty() && memory.series.borrow().is_empty());
+}
