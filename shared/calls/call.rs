@@ -175,7 +175,7 @@ impl Call {
     }
 
     pub fn ringing_at(&self) -> Option<Time> {
-        self.told(&[Status::Ringing])
+        self.told(&[Status::Ringing]).or_else(|| self.at("arrived"))
     }
 
     pub fn answered_at(&self) -> Option<Time> {
@@ -375,9 +375,11 @@ fn order(event: &Event) -> u8 {
         | Event::NoSeat { .. }
         | Event::Dialled { .. }
         | Event::DialRefused { .. } => 0,
+        Event::Arrived { .. } => 0,
         Event::DialUnknown { .. } | Event::AudioStarted { .. } | Event::AudioFailed { .. } => 1,
         Event::Provider { status, .. } if !status.is_final() => 2,
         Event::Voice(VoiceEvent::Ready { .. }) | Event::TwimlFetched { .. } => 3,
+        Event::Voice(VoiceEvent::Connected { .. }) => 4,
         Event::AnsweredBy { .. } => 4,
         Event::Voice(VoiceEvent::MediaStarted { .. }) => 5,
         Event::Voice(VoiceEvent::FirstAudio { .. }) => 6,
@@ -392,6 +394,7 @@ fn order(event: &Event) -> u8 {
     }
 }
 
+mod arrival;
 mod verdict;
 
 pub use verdict::DIAL_ANSWER_S;

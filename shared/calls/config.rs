@@ -160,6 +160,9 @@ pub struct Script {
     /// What a DTMF key does: a text to say, or `hangup`.
     #[serde(default)]
     pub keys: BTreeMap<String, String>,
+    /// Where a dialler is asked to transfer its call after the last answer, instead of hanging up.
+    #[serde(default)]
+    pub transfer_to: Option<String>,
     /// How long the phone may ring.
     #[serde(default = "ring_s")]
     pub ring_s: u64,

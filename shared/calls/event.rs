@@ -39,9 +39,11 @@ pub const NAMES: &[&str] = &[
     "message-started",
     "message-left",
     "recording",
+    "arrived",
     "audio-started",
     "audio-failed",
     "voice-ready",
+    "voice-connected",
     "voice-media-started",
     "voice-first-audio",
     "voice-ended",
@@ -107,6 +109,8 @@ pub enum Event {
         url: String,
         duration_s: Option<u64>,
     },
+    /// A dialler or a chat asked for the call: nothing is dialled, and Twilio never hears of it.
+    Arrived { at: Time },
     /// A voice container is being started.
     AudioStarted { at: Time },
     /// No voice container could be started.
@@ -269,9 +273,11 @@ impl Event {
             Event::MessageStarted { .. } => "message-started",
             Event::MessageLeft { .. } => "message-left",
             Event::Recording { .. } => "recording",
+            Event::Arrived { .. } => "arrived",
             Event::AudioStarted { .. } => "audio-started",
             Event::AudioFailed { .. } => "audio-failed",
             Event::Voice(VoiceEvent::Ready { .. }) => "voice-ready",
+            Event::Voice(VoiceEvent::Connected { .. }) => "voice-connected",
             Event::Voice(VoiceEvent::MediaStarted { .. }) => "voice-media-started",
             Event::Voice(VoiceEvent::FirstAudio { .. }) => "voice-first-audio",
             Event::Voice(VoiceEvent::Line { index, .. }) => return format!("line-{index}"),
@@ -307,6 +313,7 @@ impl Event {
             | Event::Provider { at, .. }
             | Event::AnsweredBy { at, .. }
             | Event::Recording { at, .. }
+            | Event::Arrived { at }
             | Event::AudioStarted { at }
             | Event::AudioFailed { at, .. }
             | Event::HangupAsked { at, .. }
@@ -316,6 +323,7 @@ impl Event {
             | Event::AnalysisFailed { at, .. } => *at,
             Event::Voice(said) => match said {
                 VoiceEvent::Ready { at }
+                | VoiceEvent::Connected { at, .. }
                 | VoiceEvent::MediaStarted { at, .. }
                 | VoiceEvent::FirstAudio { at }
                 | VoiceEvent::Ended { at, .. }
@@ -348,6 +356,7 @@ impl Event {
             | Event::Fired { .. }
             | Event::NextAttempt { .. }
             | Event::ChainEnded { .. }
+            | Event::Arrived { .. }
             | Event::AudioStarted { .. }
             | Event::AudioFailed { .. }
             | Event::HangupAsked { .. }
@@ -429,9 +438,14 @@ mod tests {
                 url: text(),
                 duration_s: None,
             },
+            Event::Arrived { at },
             Event::AudioStarted { at },
             Event::AudioFailed { at, cause: text() },
             Event::Voice(VoiceEvent::Ready { at }),
+            Event::Voice(VoiceEvent::Connected {
+                at,
+                variables: [("callerId".to_owned(), "x".into())].into_iter().collect(),
+            }),
             Event::Voice(VoiceEvent::MediaStarted {
                 at,
                 call_sid: text(),

@@ -2,6 +2,7 @@
 
 use crate::record::Record;
 use crate::time::Time;
+use crate::voice::Kind;
 use serde_json::{Map, Value, json};
 use validation::Variables;
 use validation::zone::Zone;
@@ -27,7 +28,11 @@ impl Known {
     /// What the texts of this call could ask for, at `now` by the agent's clock.
     pub fn of(record: &Record, now: Time) -> Known {
         let zone = Zone::parse(&record.timezone).unwrap_or(Zone::UTC);
-        let mut call = outbound(&record.to, &record.from);
+        let mut call = match record.kind {
+            Kind::Phone => outbound(&record.to, &record.from),
+            // Its dialler told them itself.
+            Kind::Dialler | Kind::Chat => Variables(record.variables.clone()),
+        };
         call.0.insert("call_id".to_owned(), json!(record.id));
         let fetched = record.fetched.as_ref();
         Known {

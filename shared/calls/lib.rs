@@ -13,11 +13,13 @@
 
 pub mod analysis;
 pub mod call;
+pub mod chat;
 pub mod config;
 pub mod crm;
 pub mod dialect;
 pub mod event;
 pub mod id;
+pub mod inbound;
 pub mod known;
 pub mod list;
 pub mod media;
@@ -30,6 +32,7 @@ pub mod seal;
 pub mod seats;
 pub mod secret;
 pub mod settings;
+pub mod socket;
 pub mod time;
 pub mod token;
 pub mod twilio;

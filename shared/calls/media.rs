@@ -1,4 +1,4 @@
-//! One call's conversation over Twilio Media Streams, with neither socket nor clock.
+//! One call's conversation over Twilio Media Streams or a dialler's socket, with neither socket nor clock.
 //!
 //! The one rule: after [`Session::new`] and after every [`Session::handle`], take [`Session::output`] until it is
 //! `None` and do what each says; then wait for the next input, or until [`Session::deadline`] and hand in
@@ -8,16 +8,25 @@
 //! The contact may interrupt anything but the disclosure and the goodbye.
 
 mod contact;
+mod dialler;
 mod ending;
+mod framing;
+mod g711;
 mod message;
 mod speaking;
 #[cfg(test)]
 mod tests;
 
+use crate::socket::{Close, Unusable};
 use crate::time::Time;
-use crate::voice::{Line, StartOrder, VoiceEvent};
+use crate::voice::{Kind, Line, StartOrder, VoiceEvent};
+pub use contact::HANG_UP;
 use contact::Turn;
+use dialler::Dialler;
+pub use dialler::HANDSHAKE_S;
 use ending::Ending;
+pub use ending::TRANSFERRED;
+use framing::Framing;
 use message::Message;
 use speaking::{Playing, Words};
 use std::collections::{BTreeMap, VecDeque};
@@ -25,8 +34,12 @@ use std::collections::{BTreeMap, VecDeque};
 /// What happens to a session.
 #[derive(Debug)]
 pub enum Input<'a> {
-    /// A text message on Twilio's socket.
-    Twilio(&'a str),
+    /// The socket to Twilio or the dialler is open.
+    Opened,
+    /// A text message on the socket.
+    Text(&'a str),
+    /// Another message on the socket.
+    Unusable(Unusable),
     /// The audio (µ-law, 8 kHz) that [`Output::Synthesize`] asked for.
     Speech { words: usize, audio: Vec<u8> },
     /// Some audio that was asked for cannot be made.
@@ -39,8 +52,8 @@ pub enum Input<'a> {
     Tick,
     /// The gateway wants the call to end.
     Stop,
-    /// Twilio's socket is closed; `orderly` if by a close message with code 1000.
-    Closed { orderly: bool },
+    /// The socket is closed: by a close message with this code (1005 if it names none), or without one.
+    Closed { code: Option<u16> },
 }
 
 /// What a session wants done, in this order.
@@ -48,14 +61,14 @@ pub enum Input<'a> {
 pub enum Output {
     /// Turn `text` into speech and hand it in as [`Input::Speech`] with the same `words`.
     Synthesize { words: usize, text: String },
-    /// Send this text message on Twilio's socket.
+    /// Send this text message on the socket.
     Send(String),
     /// Listen for speech in this audio of the contact (µ-law, 8 kHz).
     Hear(Vec<u8>),
     /// Report this to the gateway.
     Report(VoiceEvent),
-    /// Close Twilio's socket with code 1000.
-    Close,
+    /// Close the socket.
+    Close(Close),
 }
 
 /// The conversation of one call.
@@ -63,6 +76,7 @@ pub enum Output {
 pub struct Session {
     order: StartOrder,
     created: Time,
+    framing: Framing,
     stream: Option<Stream>,
     /// Everything the agent may say, named by index.
     words: Vec<Words>,
@@ -86,10 +100,9 @@ pub struct Session {
     outputs: VecDeque<Output>,
 }
 
-/// Twilio's stream, from its `start` message on.
+/// The media, from Twilio's `start` message or the dialler's `answer` on.
 #[derive(Debug)]
 struct Stream {
-    sid: String,
     started: Time,
     last_media: Time,
 }
@@ -98,6 +111,8 @@ struct Stream {
 #[derive(Clone, Copy, Debug)]
 enum Due {
     NoMedia,
+    NoConnected,
+    NoAnswer,
     Broken,
     Audio,
     UnheardMark,
@@ -109,10 +124,18 @@ enum Due {
 }
 
 impl Session {
-    /// A session that waits for media. It asks at once for the audio of everything the agent may say.
+    /// A session that waits for media. It asks for the audio of everything the agent may say as soon as the texts are
+    /// known: on the phone at once, of a dialler's call once its first frame is read.
     pub fn new(order: StartOrder, now: Time) -> Session {
+        let dialler = order.kind == Kind::Dialler;
         let mut session = Session {
             created: now,
+            framing: match dialler {
+                true => Framing::Dialler(Dialler::default()),
+                false => Framing::Twilio {
+                    stream: String::new(),
+                },
+            },
             stream: None,
             words: Vec::new(),
             queue: VecDeque::new(),
@@ -132,7 +155,9 @@ impl Session {
             order,
         };
         session.report(VoiceEvent::Ready { at: now });
-        session.prepare();
+        if !dialler {
+            session.prepare();
+        }
         session
     }
 
@@ -142,15 +167,20 @@ impl Session {
             return;
         }
         match input {
-            Input::Twilio(text) => self.read(text, now),
+            Input::Opened => self.dialler_opened(now),
+            Input::Text(text) => self.read(text, now),
+            Input::Unusable(what) => match self.framing {
+                // Twilio sends none, and would not mind.
+                Framing::Twilio { .. } => {}
+                Framing::Dialler(_) => self.dialler_unusable(what, now),
+            },
             Input::Speech { words, audio } => self.speech_ready(words, audio, now),
             Input::SpeechFailed => self.fail("speech_failed", now),
             Input::ContactSpeaks => self.contact_speaks(now),
             Input::ContactPauses => self.contact_pauses(now),
             Input::Tick => self.do_what_is_due(now),
             Input::Stop => self.stop(now),
-            Input::Closed { orderly: true } => self.contact_hung_up(now),
-            Input::Closed { orderly: false } => self.socket_broke(now),
+            Input::Closed { code } => self.socket_closed(code, now),
         }
     }
 
@@ -169,6 +199,9 @@ impl Session {
     }
 
     fn read(&mut self, text: &str, now: Time) {
+        if let Framing::Dialler(_) = self.framing {
+            return self.dialler_says(text, now);
+        }
         match message::read(text) {
             Message::Start(start) => self.start(start, now),
             Message::Media(audio) => self.hear(audio, now),
@@ -189,16 +222,20 @@ impl Session {
         if !start.speaks_mulaw() {
             return self.fail("media_format_unknown", now);
         }
+        self.framing = Framing::Twilio {
+            stream: start.stream_sid,
+        };
+        self.begin(start.call_sid, now);
+    }
+
+    /// Media flows from here on. `call_sid` is the other side's name for the call.
+    fn begin(&mut self, call_sid: String, now: Time) {
         self.stream = Some(Stream {
-            sid: start.stream_sid,
             started: now,
             last_media: now,
         });
         self.quiet_since = now;
-        self.report(VoiceEvent::MediaStarted {
-            at: now,
-            call_sid: start.call_sid,
-        });
+        self.report(VoiceEvent::MediaStarted { at: now, call_sid });
         self.speak(now);
     }
 
@@ -211,7 +248,10 @@ impl Session {
         }
         let Some(stream) = &self.stream else {
             let give_up = self.created.plus_s(self.order.limits.connect_s);
-            return Some((give_up, Due::NoMedia));
+            return Some(match &self.framing {
+                Framing::Twilio { .. } => (give_up, Due::NoMedia),
+                Framing::Dialler(dialler) => dialler.due(give_up),
+            });
         };
         [
             self.speaking_due(),
@@ -229,6 +269,7 @@ impl Session {
         {
             match due {
                 Due::NoMedia => self.lose("no media socket came in time", now),
+                Due::NoConnected | Due::NoAnswer => self.dialler_late(due, now),
                 Due::Broken => self.lose("the media socket broke", now),
                 Due::Audio => self.speak(now),
                 Due::UnheardMark => self.line_heard(now),

@@ -72,6 +72,12 @@ pub enum Problem {
     Forged,
     /// The upgrade the path wants was not asked for.
     UpgradeRequired,
+    /// No voice could be started, or the one started is gone.
+    NoVoice,
+    /// As many chats are open as the organization may have at once.
+    NoChat {
+        most: u32,
+    },
     /// Our fault. The cause is for the log alone.
     Broken(String),
 }
@@ -82,7 +88,7 @@ impl Problem {
         match self {
             Problem::Malformed(_) => "malformed_body",
             Problem::Invalid(_) => "invalid_request",
-            Problem::InvalidNumber(_, why) if why.is_forbidden() => "number_not_allowed",
+            Problem::InvalidNumber(_, NotAPhone::Premium) => "number_not_allowed",
             Problem::InvalidNumber(..) => "invalid_number",
             Problem::NoKey => "no_api_key",
             Problem::WrongKey => "invalid_api_key",
@@ -117,6 +123,8 @@ impl Problem {
             Problem::MediaType => "unsupported_media_type",
             Problem::Forged => "invalid_signature",
             Problem::UpgradeRequired => "upgrade_required",
+            Problem::NoVoice => "no_voice",
+            Problem::NoChat { .. } => "no_chat_capacity",
             Problem::Broken(_) => "internal_error",
         }
     }
@@ -199,6 +207,10 @@ impl Problem {
             }
             Problem::Forged => "Invalid signature".to_owned(),
             Problem::UpgradeRequired => "This address takes WebSocket upgrades only".to_owned(),
+            Problem::NoVoice => "No voice could be started".to_owned(),
+            Problem::NoChat { most } => {
+                format!("No more than {most} chats may be open at once; close one or try again")
+            }
             Problem::Broken(_) => "Internal server error".to_owned(),
         }
     }
@@ -208,7 +220,8 @@ impl Problem {
         match self {
             Problem::NoSeat(full) => Some(full.retry_after_s),
             Problem::OutsideHours { retry_after_s, .. } => *retry_after_s,
-            Problem::ProviderBusy | Problem::IdempotencyInProgress => Some(5),
+            Problem::ProviderBusy | Problem::IdempotencyInProgress | Problem::NoVoice => Some(5),
+            Problem::NoChat { .. } => Some(30),
             Problem::IdempotencyUnknown(_) => Some(30),
             Problem::Replayed(first) => first.retry_after_s(),
             _ => None,
@@ -281,6 +294,8 @@ impl Problem {
             Problem::MediaType,
             Problem::Forged,
             Problem::UpgradeRequired,
+            Problem::NoVoice,
+            Problem::NoChat { most: 1 },
             Problem::Broken(id()),
         ]
     }

@@ -1,12 +1,12 @@
 //! What a call is opened with: everything decided before Twilio hears of it. Stored once, never changed.
 
-use crate::config::OnMachine;
+use crate::config::{OnMachine, WhenMissing};
 use crate::crm::Fetched;
 use crate::id::CallId;
 use crate::plan::{Attempt, Retry, Schedule};
 use crate::secret;
 use crate::time::Time;
-use crate::voice::Limits;
+use crate::voice::{Kind, Limits};
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
@@ -76,6 +76,12 @@ pub struct Record {
     /// What was checked before the call was stored, in that order.
     #[serde(default)]
     pub gates: Vec<Gate>,
+    /// Whom the agent talks to, and so which way the call went.
+    #[serde(default)]
+    pub kind: Kind,
+    /// What becomes of names in the texts of a dialler's call, which are templates until its first frame is known.
+    #[serde(default)]
+    pub when_missing: WhenMissing,
 }
 
 /// One check a call goes through before it is dialled.
@@ -129,7 +135,7 @@ impl Contact {
 }
 
 /// The agent's texts as rendered for this call.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct AgentSaid {
     pub id: String,
     pub name: String,
@@ -140,10 +146,24 @@ pub struct AgentSaid {
     pub answers: Vec<String>,
     pub goodbye: String,
     pub keys: BTreeMap<String, String>,
+    /// The number a dialler is asked to transfer the call to after the script.
+    #[serde(default)]
+    pub transfer_to: Option<String>,
 }
 
-/// The Twilio account this call is placed with.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+impl AgentSaid {
+    /// Every text the agent may say or is told.
+    pub(crate) fn texts(&mut self) -> impl Iterator<Item = &mut String> {
+        [&mut self.greeting, &mut self.prompt, &mut self.goodbye]
+            .into_iter()
+            .chain(&mut self.disclosure)
+            .chain(&mut self.agenda)
+            .chain(&mut self.answers)
+    }
+}
+
+/// The Twilio account this call is placed with; empty for one that is not placed with Twilio.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TelephonyUsed {
     pub id: i64,
     pub account_sid: String,
@@ -152,6 +172,22 @@ pub struct TelephonyUsed {
 }
 
 impl Record {
+    /// `outbound`, or `inbound` for a dialler's call.
+    pub fn direction(&self) -> &'static str {
+        match self.kind {
+            Kind::Phone => "outbound",
+            Kind::Dialler | Kind::Chat => "inbound",
+        }
+    }
+
+    /// The number of the person talked to, whoever called whom.
+    pub fn contact_number(&self) -> &str {
+        match self.kind {
+            Kind::Phone => &self.to,
+            Kind::Dialler | Kind::Chat => &self.from,
+        }
+    }
+
     pub fn call_id(&self) -> Option<CallId> {
         CallId::parse(&self.id)
     }

@@ -4,6 +4,7 @@
 use crate::call::{Call, Verdict};
 use crate::event::Outcome;
 use crate::known::{Known, named};
+use crate::media::TRANSFERRED;
 use crate::record::Record;
 use crate::time::Time;
 use crate::voice::{EndedBy, Speaker};
@@ -30,7 +31,7 @@ pub fn record(record: &Record, call: &Call, now: Time) -> Value {
     json!({
         "session_id": record.id,
         // The customer's number, whoever called.
-        "caller_id": record.to,
+        "caller_id": record.contact_number(),
         "call_duration_seconds": call.duration_s(now),
         "disconnected_by": disconnected_by(call.ended().as_ref()),
         "transcript": transcript(call),
@@ -58,16 +59,17 @@ pub fn push_body(push: &Push, of: &Record, call: &Call, now: Time) -> Value {
     Value::Object(mapped.collect::<Map<_, _>>())
 }
 
-/// What `{{result.…}}` may name. Times are by the clocks of the agent's zone. Calls are not transferred.
+/// What `{{result.…}}` may name. Times are by the clocks of the agent's zone.
 fn names(record: &Record, call: &Call, now: Time) -> Variables {
     let zone = Zone::parse(&record.timezone).unwrap_or(Zone::UTC);
     let time = |at: Option<Time>| at.map(|at| at.rfc3339_in(zone));
     let ended = call.ended();
     let by = disconnected_by(ended.as_ref());
+    let transferred = ended.is_some_and(|verdict| verdict.reason == TRANSFERRED);
     named([
         ("session_id", json!(record.id)),
         ("call_id", json!(record.id)),
-        ("caller_id", json!(record.to)),
+        ("caller_id", json!(record.contact_number())),
         ("call_duration_seconds", json!(call.duration_s(now))),
         ("disconnected_by", json!(by)),
         ("disposition", json!(disposition(by))),
@@ -76,7 +78,10 @@ fn names(record: &Record, call: &Call, now: Time) -> Variables {
         ("end_time", json!(time(call.hung_up_at()))),
         ("transcript", json!(transcript(call))),
         ("recording_url", json!(call.recording_url())),
-        ("was_transferred", json!("no")),
+        (
+            "was_transferred",
+            json!(if transferred { "yes" } else { "no" }),
+        ),
     ])
 }
 
@@ -100,7 +105,8 @@ fn disconnected_by(ended: Option<&Verdict>) -> &'static str {
     match (verdict.outcome, verdict.by) {
         (Outcome::Voicemail, _) => "voicemail",
         (Outcome::Busy | Outcome::NoAnswer, _) => "RNR",
-        (Outcome::Completed, Some(EndedBy::Contact) | None) => "customer",
+        (Outcome::Completed, Some(EndedBy::Contact) | None)
+        | (Outcome::Canceled, Some(EndedBy::Contact)) => "customer",
         (Outcome::Completed, Some(EndedBy::Agent | EndedBy::Gateway)) => "bot",
         (Outcome::Completed, Some(EndedBy::Timeout)) => "timeout",
         (Outcome::Completed, Some(EndedBy::Error))

@@ -6,15 +6,18 @@
 //! gateway ──starts───────────────────────────────────▶ container       (Workers: the call's Durable Object)
 //!         ──POST /calls (StartOrder)─────────────────▶ container :8080
 //! Twilio  ──WebSocket /media/{token}──▶ launcher or Durable Object ──GET /calls/{id}/stream──▶ container
+//! dialler ──WebSocket /ws/{bot_id}────▶ the same way; so do chats
 //! container ──POST report.url (Report)──▶ gateway, until it answers 2xx
 //! gateway ──DELETE /calls/{id}──▶ container
 //! ```
 //!
 //! One container, one call: a second `POST /calls` for the same call answers 200, for another 409.
 
+use crate::config::WhenMissing;
 use crate::secret;
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
+use serde_json::{Map, Value};
 
 /// The port the voice container listens on.
 pub const PORT: u16 = 8080;
@@ -28,11 +31,29 @@ pub const TIMESTAMP_HEADER: &str = "x-ringdown-timestamp";
 /// How far a signed launcher message's timestamp may be from now, in seconds.
 pub const TOLERANCE_S: u64 = 300;
 
+/// The form of start orders: 2. In form 1 there is no `kind`, and all are of calls by phone.
+pub const ORDER_VERSION: u32 = 2;
+
+/// Whom a voice talks to.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Kind {
+    /// Somebody Twilio called: its Media Streams messages, µ-law.
+    #[default]
+    Phone,
+    /// Somebody a dialler brings in: its frames, linear PCM. The texts are templates until its first frame is read.
+    Dialler,
+    /// Somebody who types: no audio, and no call.
+    Chat,
+}
+
 /// Body of `POST /calls`: everything the container needs for one call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct StartOrder {
-    /// Form of this message; 1.
+    /// Form of this message: 1 or [`ORDER_VERSION`].
     pub version: u32,
+    #[serde(default)]
+    pub kind: Kind,
     /// The call's id (a UUID).
     pub call: String,
     /// Who talks: `offline` speaks the script with a built-in voice and needs no key.
@@ -51,8 +72,28 @@ pub struct StartOrder {
     pub goodbye: String,
     /// What the agent says when a DTMF key is pressed, by key (`"1"`, `"#"`); `hangup` as text ends the call.
     pub keys: std::collections::BTreeMap<String, String>,
+    /// The number a dialler is asked to transfer the call to after the script, instead of hanging up.
+    #[serde(default)]
+    pub transfer_to: Option<String>,
+    /// What becomes of names in a dialler's texts that its first frame does not give.
+    #[serde(default)]
+    pub when_missing: WhenMissing,
+    /// The zone whose clocks a dialler's texts may show, by its IANA name. Empty: UTC.
+    #[serde(default)]
+    pub timezone: String,
     pub limits: Limits,
     pub report: ReportTo,
+}
+
+impl StartOrder {
+    /// Every text the agent may say or is told.
+    pub(crate) fn texts(&mut self) -> impl Iterator<Item = &mut String> {
+        [&mut self.greeting, &mut self.prompt, &mut self.goodbye]
+            .into_iter()
+            .chain(&mut self.disclosure)
+            .chain(&mut self.agenda)
+            .chain(&mut self.script)
+    }
 }
 
 /// When the container ends a call by itself.
@@ -93,7 +134,12 @@ pub struct Report {
 pub enum VoiceEvent {
     /// The container has the order and waits for media.
     Ready { at: Time },
-    /// The media socket opened and Twilio's `start` arrived.
+    /// A dialler's first frame arrived; its fields are the call's variables.
+    Connected {
+        at: Time,
+        variables: Map<String, Value>,
+    },
+    /// The conversation may begin: Twilio's `start` arrived (or a dialler's `answer`: `call_sid` is its stream's id).
     MediaStarted { at: Time, call_sid: String },
     /// The first agent audio was sent.
     FirstAudio { at: Time },

@@ -30,6 +30,9 @@ impl Call {
         if self.has("no-seat") {
             return verdict(Outcome::Refused, "no_seat", None);
         }
+        if self.has("arrived") {
+            return self.verdict_of_arrival(now);
+        }
         if let Some(Event::GateClosed { reason, .. }) = self.get("gate-closed") {
             return verdict(Outcome::Refused, reason, None);
         }
@@ -141,7 +144,7 @@ impl Call {
 
     /// Whether we had Twilio end the conversation, before either side did. To the container that looks as if the
     /// contact had hung up.
-    fn hung_up_by_us(&self) -> bool {
+    pub(super) fn hung_up_by_us(&self) -> bool {
         match (self.at("hangup-asked"), self.at("voice-ended")) {
             (Some(asked), Some(ended)) => asked <= ended,
             (asked, None) => asked.is_some(),
@@ -173,6 +176,8 @@ impl Call {
             answered.plus_s(record.limits.call_s + CALL_GRACE_S)
         } else if let Some(dialled) = self.at("dialled") {
             dialled.plus_s(record.ring_s + RING_GRACE_S)
+        } else if let Some(arrived) = self.at("arrived") {
+            arrived.plus_s(record.limits.connect_s + record.ring_s + RING_GRACE_S)
         } else if let Some(heard) = self.provider().map(|(_, event)| event.at()).max() {
             // Of an unclear dial that rings after all.
             heard.plus_s(record.ring_s + RING_GRACE_S)

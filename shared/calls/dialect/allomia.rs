@@ -99,7 +99,10 @@ impl Dialect for AlloMia {
             | Problem::NoDelivery
             | Problem::NoRoute => (404, "Resource not found".to_owned()),
             Problem::OrganizationInactive => (422, problem.text()),
-            Problem::NoSeat { .. } | Problem::ProviderBusy => (503, problem.text()),
+            Problem::NoSeat { .. }
+            | Problem::ProviderBusy
+            | Problem::NoVoice
+            | Problem::NoChat { .. } => (503, problem.text()),
             Problem::DialUnknown(_)
             | Problem::IdempotencyConflict
             | Problem::IdempotencyInProgress

@@ -111,6 +111,7 @@ impl Dialect for Asisso {
             Problem::TooLarge => 413,
             Problem::MediaType => 415,
             Problem::UpgradeRequired => 426,
+            Problem::NoVoice | Problem::NoChat { .. } => 503,
             Problem::Broken(_) => 500,
         };
         (status, detail(problem.text()))

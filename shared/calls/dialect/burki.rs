@@ -88,6 +88,7 @@ impl Dialect for Burki {
             Problem::TooLarge => 413,
             Problem::MediaType => 415,
             Problem::UpgradeRequired => 426,
+            Problem::NoVoice | Problem::NoChat { .. } => 503,
         };
         (status, detail(problem.text()))
     }

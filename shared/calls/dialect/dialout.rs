@@ -70,12 +70,15 @@ impl Dialect for Dialout {
                     detail(format!("outside_active_hours: {}", problem.text())),
                 );
             }
-            Problem::NoSeat(_) => return (503, detail("No healthy fleet server available")),
+            Problem::NoSeat(_) | Problem::NoVoice => {
+                return (503, detail("No healthy fleet server available"));
+            }
             Problem::NoTelephony
             | Problem::NotConfigured
             | Problem::NoCaller
             | Problem::ProviderRefused { .. }
-            | Problem::ProviderBusy => 503,
+            | Problem::ProviderBusy
+            | Problem::NoChat { .. } => 503,
             Problem::DialUnknown(_)
             | Problem::IdempotencyConflict
             | Problem::IdempotencyInProgress

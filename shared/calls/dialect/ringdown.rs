@@ -10,7 +10,7 @@ use crate::plan::{self, Retry};
 use crate::problem::Problem;
 use crate::record::Record;
 use crate::time::Time;
-use crate::voice::{Line, Speaker, VoiceEvent};
+use crate::voice::{Kind, Line, Speaker, VoiceEvent};
 use serde_json::{Map, Value, json};
 use validation::{Fields, Rule, Variables, WhenMissing};
 
@@ -131,6 +131,7 @@ impl Dialect for Ringdown {
             Problem::TooLarge => 413,
             Problem::MediaType => 415,
             Problem::UpgradeRequired => 426,
+            Problem::NoVoice | Problem::NoChat { .. } => 503,
             Problem::Broken(_) => 500,
         };
         let mut body = json!({
@@ -179,6 +180,7 @@ impl Dialect for Ringdown {
 impl Details for Ringdown {
     fn show_call(&self, record: &Record, call: &Call, now: Time) -> Value {
         let ended = call.ended();
+        let by_phone = record.kind == Kind::Phone;
         let time = |at: Option<Time>| at.map(Time::rfc3339);
         let mut shown = json!({
             "id": record.id,
@@ -190,11 +192,12 @@ impl Details for Ringdown {
             "agent_id": record.agent.id,
             "agent_name": record.agent.name,
             "mode": record.mode,
+            "direction": record.direction(),
             "created_through": record.dialect,
             "to": record.to,
             "from": record.from,
-            "telephony_configuration_id": record.telephony.id,
-            "provider": "twilio",
+            "telephony_configuration_id": by_phone.then_some(record.telephony.id),
+            "provider": if by_phone { "twilio" } else { "dialler" },
             "provider_sid": call.sid(),
             "answered_by": call.answered_by(),
             "created_at": record.created_at.rfc3339(),

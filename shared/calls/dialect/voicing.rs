@@ -77,7 +77,10 @@ impl Dialect for Voicing {
             | Problem::NoDelivery
             | Problem::NoRoute => 404,
             Problem::OutsideHours { .. } | Problem::Forged => 403,
-            Problem::NoSeat(_) | Problem::ProviderBusy => 503,
+            Problem::NoSeat(_)
+            | Problem::ProviderBusy
+            | Problem::NoVoice
+            | Problem::NoChat { .. } => 503,
             Problem::ProviderRefused {
                 number_at_fault: true,
                 ..

@@ -5,7 +5,7 @@ use crate::time::Time;
 use crate::voice::{Line, Speaker};
 
 /// As the answer to a key: end the call.
-pub(super) const HANG_UP: &str = "hangup";
+pub const HANG_UP: &str = "hangup";
 /// The silence that ends a turn: 700 ms, of which 200 pass before hearing is sure that the contact paused.
 const TURN_MS: u64 = 500;
 /// Twilio sends audio every 20 ms, silence too; so long without any, the contact cannot be speaking.

@@ -1,6 +1,6 @@
 //! The agent's side: what it says, paced so that little is queued at Twilio, and how much of it was heard.
 
-use super::{Due, Output, Session, after, message};
+use super::{Due, Output, Session, after};
 use crate::time::Time;
 use crate::voice::{Line, Speaker, VoiceEvent};
 
@@ -10,8 +10,6 @@ const BYTES_PER_MS: usize = 8;
 const MESSAGE: usize = 100 * BYTES_PER_MS;
 /// How far ahead of the ear audio is sent: enough for a jittery network, little to be cleared.
 const AHEAD_MS: u64 = 400;
-/// How long after a line's end its mark is waited for.
-const MARK_MS: u64 = 3000;
 
 /// Something the agent may say.
 #[derive(Debug)]
@@ -86,7 +84,9 @@ impl Session {
 
     /// Sends the audio that is due, beginning the next line if none is being said.
     pub(super) fn speak(&mut self, now: Time) {
-        let Some(stream) = &self.stream else { return };
+        if self.stream.is_none() {
+            return;
+        }
         let playing = match &mut self.playing {
             Some(playing) => playing,
             None => {
@@ -112,16 +112,19 @@ impl Session {
             return;
         }
         let began = *playing.began.get_or_insert(now);
-        let due = (now.0.saturating_sub(began.0) + AHEAD_MS) as usize * BYTES_PER_MS;
+        let played_ms = now.0.saturating_sub(began.0);
+        let due = (played_ms + AHEAD_MS) as usize * BYTES_PER_MS;
         while playing.sent < due.min(audio.len()) {
             let end = (playing.sent + MESSAGE).min(audio.len());
-            let text = message::media(&stream.sid, &audio[playing.sent..end]);
-            self.outputs.push_back(Output::Send(text));
+            let ahead_ms = ((playing.sent / BYTES_PER_MS) as u64).saturating_sub(played_ms);
+            let piece = &audio[playing.sent..end];
+            let messages = self.framing.media(piece, ahead_ms, now);
+            self.outputs.extend(messages.into_iter().map(Output::Send));
             playing.sent = end;
         }
         if playing.sent == audio.len() {
-            let text = message::mark(&stream.sid, &playing.mark);
-            self.outputs.push_back(Output::Send(text));
+            let mark = self.framing.mark(&playing.mark);
+            self.outputs.extend(mark.map(Output::Send));
         }
         if !self.spoke {
             self.spoke = true;
@@ -139,7 +142,8 @@ impl Session {
                 Due::Audio,
             ))
         } else {
-            Some((after(began, sent_ms + MARK_MS), Due::UnheardMark))
+            let heard = sent_ms + self.framing.mark_ms();
+            Some((after(began, heard), Due::UnheardMark))
         }
     }
 
@@ -186,8 +190,8 @@ impl Session {
     /// Stops talking and drops what Twilio has not played yet.
     pub(super) fn hush(&mut self, now: Time) {
         let began = self.playing.as_ref().and_then(|playing| playing.began);
-        if let (Some(stream), Some(_)) = (&self.stream, began) {
-            let text = message::clear(&stream.sid);
+        if began.is_some() {
+            let text = self.framing.clear();
             self.outputs.push_back(Output::Send(text));
         }
         self.cut_line(now);

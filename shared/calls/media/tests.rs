@@ -1,6 +1,7 @@
 //! The conversation against a telephone made of numbers: time moves only when a test says so.
 
 use super::*;
+use crate::config::WhenMissing;
 use crate::voice::{EndedBy, Limits, ReportTo, Speaker};
 use serde_json::{Value, json};
 
@@ -22,6 +23,10 @@ struct Phone {
 fn order() -> StartOrder {
     StartOrder {
         version: 1,
+        kind: Kind::Phone,
+        transfer_to: None,
+        when_missing: WhenMissing::AsDialect,
+        timezone: String::new(),
         call: "00000000-0000-8000-8000-000000000001".to_owned(),
         engine: "offline".to_owned(),
         disclosure: None,
@@ -80,7 +85,7 @@ impl Phone {
     }
 
     fn twilio(&mut self, message: Value) {
-        self.give(Input::Twilio(&message.to_string()));
+        self.give(Input::Text(&message.to_string()));
     }
 
     fn drain(&mut self) {
@@ -94,7 +99,7 @@ impl Phone {
                 Output::Send(text) => self.play(serde_json::from_str(&text).unwrap()),
                 Output::Hear(audio) => self.heard += audio.len(),
                 Output::Report(event) => self.events.push(event),
-                Output::Close => self.closed = true,
+                Output::Close(_) => self.closed = true,
             }
         }
     }
@@ -333,9 +338,9 @@ fn limits() {
 fn ways_to_end() {
     let stop = json!({"event": "stop", "stop": {}}).to_string();
     let cases = [
-        (Input::Twilio(&stop), EndedBy::Contact, "contact_hung_up"),
+        (Input::Text(&stop), EndedBy::Contact, "contact_hung_up"),
         (
-            Input::Closed { orderly: true },
+            Input::Closed { code: Some(1000) },
             EndedBy::Contact,
             "contact_hung_up",
         ),
@@ -360,7 +365,7 @@ fn a_broken_socket_is_a_lost_call_unless_the_gateway_ended_it() {
     let lost = |stopped: bool| {
         let mut phone = Phone::answered(order());
         phone.wait(500);
-        phone.give(Input::Closed { orderly: false });
+        phone.give(Input::Closed { code: None });
         assert!(!phone.session.is_over());
         phone.now += 900;
         phone.pass();
@@ -424,7 +429,7 @@ fn noise_on_the_socket_is_ignored() {
         r#"{"event":"media","media":{"payload":"*"}}"#,
         r#"{"event":"mark","mark":{"name":"line-7"}}"#,
     ] {
-        phone.give(Input::Twilio(text));
+        phone.give(Input::Text(text));
     }
     assert_eq!((phone.sent.len(), phone.lines().len()), (before, 0));
 }
@@ -434,7 +439,7 @@ fn speech_that_is_late_is_said_when_it_comes() {
     let mut session = Session::new(order(), Time(T0));
     while session.output().is_some() {}
     let start = json!({"event": "start", "start": {"streamSid": "MZ1", "callSid": "CA1"}});
-    session.handle(Input::Twilio(&start.to_string()), Time(T0 + 10));
+    session.handle(Input::Text(&start.to_string()), Time(T0 + 10));
     assert!(matches!(
         session.output(),
         Some(Output::Report(VoiceEvent::MediaStarted { .. }))
