@@ -1,7 +1,10 @@
 //! The voice container's HTTP interface: one order, one stream, one end.
 
+mod clock;
 mod conversation;
 mod hearing;
+mod line;
+mod texting;
 
 use crate::report::Reporter;
 use crate::speech;
@@ -14,7 +17,7 @@ use axum::middleware::{self, Next};
 use axum::response::{IntoResponse, Response};
 use axum::routing::{any, delete, get, post};
 use calls::secret;
-use calls::voice::StartOrder;
+use calls::voice::{Kind, ORDER_VERSION, StartOrder};
 use conversation::Command;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -24,6 +27,9 @@ use tokio::time::sleep;
 
 /// How long a voice waits for its order.
 const FIRST_ORDER: Duration = Duration::from_secs(120);
+
+/// The largest message that is taken in at all, in bytes. One below it that is too large still gets a proper answer.
+const MESSAGE_LIMIT: usize = 1024 * 1024;
 
 /// One voice container: empty, then busy with its one call, then over.
 pub struct Voice {
@@ -127,13 +133,17 @@ async fn start(State(voice): State<Arc<Voice>>, body: Bytes) -> Result<StatusCod
     if voice.draining.load(Ordering::Relaxed) {
         return refuse(StatusCode::SERVICE_UNAVAILABLE, "shutting down");
     }
-    if order.version != 1 || order.engine != "offline" {
-        let why = "this voice understands version 1 and the engine `offline` alone";
+    if !(1..=ORDER_VERSION).contains(&order.version) || order.engine != "offline" {
+        let why = "this voice understands versions 1 and 2 and the engine `offline` alone";
         return refuse(StatusCode::UNPROCESSABLE_ENTITY, why);
     }
-    let Some(flite) = speech::find_flite() else {
-        let why = "the engine `offline` speaks with the program `flite`, which is neither named by FLITE nor on PATH";
-        return refuse(StatusCode::SERVICE_UNAVAILABLE, why);
+    let flite = match (order.kind, speech::find_flite()) {
+        (Kind::Chat, _) => None,
+        (Kind::Phone | Kind::Dialler, Some(flite)) => Some(flite),
+        (Kind::Phone | Kind::Dialler, None) => {
+            let why = "the engine `offline` speaks with the program `flite`, which is neither named by FLITE nor on PATH";
+            return refuse(StatusCode::SERVICE_UNAVAILABLE, why);
+        }
     };
     let reporter = Reporter::start(&order.call, &order.report)
         .map_err(|error| (StatusCode::INTERNAL_SERVER_ERROR, format!("{error:#}\n")))?;
@@ -145,7 +155,12 @@ async fn start(State(voice): State<Arc<Voice>>, body: Bytes) -> Result<StatusCod
     });
     let over = voice.over.clone();
     tokio::spawn(async move {
-        conversation::hold(order, flite, &reporter, commands, incoming).await;
+        match flite {
+            Some(flite) => {
+                conversation::hold(order, flite, &reporter, commands, incoming).await;
+            }
+            None => texting::hold(order, &reporter, incoming).await,
+        }
         over.send_replace(Some(reporter.finish().await));
     });
     Ok(StatusCode::CREATED)
@@ -165,6 +180,9 @@ async fn stream(
         return Err((StatusCode::CONFLICT, why));
     }
     let commands = call.commands.clone();
+    let upgrade = upgrade
+        .max_message_size(MESSAGE_LIMIT)
+        .max_frame_size(MESSAGE_LIMIT);
     Ok(upgrade.on_upgrade(|socket| async move {
         // Fails only when the call is over: the socket is then dropped.
         let _ = commands.send(Command::Stream(Box::new(socket)));

@@ -1,10 +1,11 @@
-//! The launcher: starts one voice per call, leads Twilio's media to it, and gives Spin the clock it lacks.
+//! The launcher: starts one voice per call, leads media sockets to it, and gives Spin the clock it lacks.
 
 mod docker;
 mod gateway;
 mod media;
 mod process;
 mod session;
+mod sockets;
 mod tick;
 
 use crate::net;
@@ -98,6 +99,11 @@ impl Launcher {
             .route("/v1/sessions", post(start))
             .route("/v1/sessions/{call}", delete(stop))
             .route("/media/{token}", get(media::lead))
+            .route("/ws/{bot_id}", get(sockets::dialler))
+            .route(
+                "/api/v1/voicing/ws/platform/api/chatbot",
+                get(sockets::chatbot),
+            )
             .route("/healthz", get(health))
             .with_state(self.clone())
     }

@@ -1,4 +1,4 @@
-//! Leads Twilio's media socket to its call's voice. The bytes pass unread, so that nothing is added or lost.
+//! Leads a media socket to its call's voice. The bytes pass unread, so that nothing is added or lost.
 
 use super::gateway::ANSWER;
 use super::session::Phase;
@@ -19,7 +19,7 @@ use tokio::io::copy_bidirectional;
 use tokio::sync::watch;
 use tokio::time::{sleep, timeout};
 
-/// How long Twilio may wait for its voice.
+/// How long a socket may wait for its voice.
 const READY: Duration = Duration::from_secs(10);
 /// How long the last bytes may take when the voice is gone.
 const LAST_BYTES: Duration = Duration::from_secs(2);
@@ -43,22 +43,27 @@ pub(super) async fn lead(
     Path(token): Path<String>,
     mut request: Request,
 ) -> Result<Response, Refusal> {
-    let upgrade = request.extensions_mut().remove::<OnUpgrade>();
-    let upgrade = upgrade
-        .filter(|_| request.headers().contains_key("sec-websocket-key"))
-        .ok_or((
-            StatusCode::UPGRADE_REQUIRED,
-            "this is a WebSocket\n".to_owned(),
-        ))?;
-    // A token is one segment of a path, of letters that mean nothing in one.
-    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
-    if !token.contains(|c| c != '.') || !token.chars().all(plain) {
+    let upgrade = upgrade_of(&mut request).ok_or((
+        StatusCode::UPGRADE_REQUIRED,
+        "this is a WebSocket\n".to_owned(),
+    ))?;
+    if !is_segment(&token) {
         return Err((
             StatusCode::NOT_FOUND,
             "no media for this address\n".to_owned(),
         ));
     }
     let call = authorize(&launcher, &token, request.headers()).await?;
+    join(&launcher, call, upgrade, request.headers()).await
+}
+
+/// Has the call's voice answer the upgrade, and passes what follows either way.
+pub(super) async fn join(
+    launcher: &Launcher,
+    call: String,
+    upgrade: OnUpgrade,
+    headers: &HeaderMap,
+) -> Result<Response, Refusal> {
     let phase = launcher.sessions.phase(&call);
     let mut phase = phase.ok_or((
         StatusCode::NOT_FOUND,
@@ -66,12 +71,7 @@ pub(super) async fn lead(
     ))?;
     let url = voice_of(&mut phase).await?;
 
-    let opened = open(
-        &launcher,
-        &format!("{url}/calls/{call}/stream"),
-        request.headers(),
-    )
-    .await;
+    let opened = open(launcher, &format!("{url}/calls/{call}/stream"), headers).await;
     let voice = opened.map_err(|error| {
         eprintln!("call {call}: {error:#}");
         (
@@ -85,12 +85,12 @@ pub(super) async fn lead(
     let headers = handshake(voice.headers());
     tokio::spawn(async move {
         let passing = async {
-            let mut twilio = TokioIo::new(upgrade.await.context("the upgrade failed")?);
+            let mut outside = TokioIo::new(upgrade.await.context("the upgrade failed")?);
             let mut voice = voice
                 .upgrade()
                 .await
                 .context("the voice's upgrade failed")?;
-            copy_bidirectional(&mut twilio, &mut voice).await?;
+            copy_bidirectional(&mut outside, &mut voice).await?;
             Ok::<(), anyhow::Error>(())
         };
         let gone = async {
@@ -106,6 +106,18 @@ pub(super) async fn lead(
         }
     });
     Ok((StatusCode::SWITCHING_PROTOCOLS, headers).into_response())
+}
+
+/// The upgrade the request asks for, if it does.
+pub(super) fn upgrade_of(request: &mut Request) -> Option<OnUpgrade> {
+    let upgrade = request.extensions_mut().remove::<OnUpgrade>();
+    upgrade.filter(|_| request.headers().contains_key("sec-websocket-key"))
+}
+
+/// Whether this can stand as one segment of a path: letters that mean nothing in one.
+pub(super) fn is_segment(text: &str) -> bool {
+    let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
+    text.contains(|c| c != '.') && text.chars().all(plain)
 }
 
 /// Asks the gateway whose media this is.

@@ -12,7 +12,7 @@ use tokio::time::{Instant, sleep};
 
 const SIGNED: (&str, &str) = ("x-twilio-signature", "by Twilio");
 
-async fn launcher(gateway: &Gateway, mode: &str) -> Program {
+pub(crate) async fn launcher(gateway: &Gateway, mode: &str) -> Program {
     launcher_on("127.0.0.1:0", gateway, mode).await
 }
 
@@ -68,7 +68,7 @@ pub(crate) async fn live(launcher: &Program) -> u64 {
         .unwrap()
 }
 
-async fn wait_until_none(launcher: &Program) {
+pub(crate) async fn wait_until_none(launcher: &Program) {
     let since = Instant::now();
     while live(launcher).await > 0 {
         assert!(since.elapsed() < Duration::from_secs(10), "voices go on");
@@ -253,7 +253,7 @@ async fn sigterm_ends_the_calls() {
 }
 
 /// The process ids of a launcher's voices.
-fn voices_of(launcher: &Program) -> Vec<String> {
+pub(crate) fn voices_of(launcher: &Program) -> Vec<String> {
     let parent = launcher.child.id().unwrap().to_string();
     let found = std::process::Command::new("ps")
         .args(["-A", "-o", "ppid=,pid="])

@@ -3,5 +3,7 @@
 mod containers;
 mod launcher;
 mod outside;
+mod socket;
+mod sockets;
 mod twilio;
 mod voice;

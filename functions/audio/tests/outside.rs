@@ -1,14 +1,17 @@
 //! What surrounds a voice, except Twilio: the gateway, orders, and a speech program that needs no installation.
 
-use axum::Router;
-use axum::extract::{Path, State};
+use axum::extract::{Path, RawQuery, State};
 use axum::http::{HeaderMap, StatusCode, Uri};
+use axum::response::{IntoResponse as _, Response};
 use axum::routing::post;
+use axum::{Json, Router};
+use calls::config::WhenMissing;
 use calls::time::Time;
 use calls::voice::{
-    EndedBy, Limits, Report, ReportTo, SIGNATURE_HEADER, StartOrder, TIMESTAMP_HEADER, VoiceEvent,
-    launcher_signed, sign_report,
+    EndedBy, Kind, Limits, Report, ReportTo, SIGNATURE_HEADER, StartOrder, TIMESTAMP_HEADER,
+    VoiceEvent, launcher_signed, sign_report,
 };
+use serde_json::json;
 use std::collections::VecDeque;
 use std::path::PathBuf;
 use std::sync::{Arc, Mutex};
@@ -49,6 +52,8 @@ impl Gateway {
         let routes = Router::new()
             .route("/internal/report/{call}", post(report))
             .route("/internal/media/{token}", post(media))
+            .route("/internal/ws/{call}", post(socket))
+            .route("/internal/chat", post(chat))
             .route("/internal/tick", post(tick))
             .with_state(inner.clone());
         let listener = tokio::net::TcpListener::bind((address, 0)).await.unwrap();
@@ -123,6 +128,43 @@ async fn media(
     }
 }
 
+/// The bot named like a call opens it, with a key.
+async fn socket(
+    Path(call): Path<String>,
+    RawQuery(query): RawQuery,
+    uri: Uri,
+    headers: HeaderMap,
+    body: String,
+) -> Response {
+    check_signature(&headers, uri.path(), &body);
+    opened(&call, query, &headers)
+}
+
+async fn chat(RawQuery(query): RawQuery, uri: Uri, headers: HeaderMap, body: String) -> Response {
+    check_signature(&headers, uri.path(), &body);
+    let query = query.unwrap();
+    let call = query.strip_prefix("assistant_id=").unwrap();
+    opened(
+        call.split('&').next().unwrap(),
+        Some(query.clone()),
+        &headers,
+    )
+}
+
+fn opened(call: &str, query: Option<String>, headers: &HeaderMap) -> Response {
+    let by_header = headers.get("x-api-key").is_some_and(|key| key == "good");
+    let by_query = query.is_some_and(|query| query.contains("api_key=good"));
+    if by_header || by_query {
+        return Json(json!({"call": call})).into_response();
+    }
+    let code = [
+        ("x-error-code", "invalid_api_key"),
+        ("x-request-id", "req_1"),
+    ];
+    let body = Json(json!({"detail": "Invalid API key"}));
+    (StatusCode::UNAUTHORIZED, code, body).into_response()
+}
+
 /// Says once that there is more, so that the next tick comes at once.
 async fn tick(
     State(inner): State<Arc<Inner>>,
@@ -154,7 +196,11 @@ pub(crate) fn order(gateway: &Gateway) -> StartOrder {
     let call = uuid::Uuid::new_v4().to_string();
     let text = |text: &str| text.to_owned();
     StartOrder {
-        version: 1,
+        version: 2,
+        kind: Kind::Phone,
+        transfer_to: None,
+        when_missing: WhenMissing::AsDialect,
+        timezone: String::new(),
         report: ReportTo {
             url: format!("{}/internal/report/{call}", gateway.url),
             key: KEY.to_owned(),

@@ -9,9 +9,9 @@ use std::time::Duration;
 use tokio::process::Command;
 use tokio::time::{Instant, sleep};
 
-const BEARER: (&str, &str) = ("authorization", "Bearer secret");
+pub(crate) const BEARER: (&str, &str) = ("authorization", "Bearer secret");
 
-async fn voice(flite: PathBuf) -> Program {
+pub(crate) async fn voice(flite: PathBuf) -> Program {
     let mut command = Command::new(env!("CARGO_BIN_EXE_voice"));
     command
         .args(["--listen", "127.0.0.1:0"])
@@ -20,7 +20,7 @@ async fn voice(flite: PathBuf) -> Program {
     Program::start(&mut command).await
 }
 
-async fn give(voice: &Program, order: &StartOrder) -> u16 {
+pub(crate) async fn give(voice: &Program, order: &StartOrder) -> u16 {
     let request = http()
         .post(format!("{}/calls", voice.url))
         .bearer_auth("secret")
@@ -28,7 +28,7 @@ async fn give(voice: &Program, order: &StartOrder) -> u16 {
     request.send().await.unwrap().status().as_u16()
 }
 
-async fn delete(voice: &Program, call: &str) -> u16 {
+pub(crate) async fn delete(voice: &Program, call: &str) -> u16 {
     let request = http()
         .delete(format!("{}/calls/{call}", voice.url))
         .bearer_auth("secret");
