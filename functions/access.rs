@@ -1,11 +1,11 @@
 //! From an API key to the organization it opens.
 
-use crate::{Platform, store};
+use crate::{Platform, socket, store};
 use calls::config::{Key, Opens, Organization, Permission};
 use calls::dialect::AgentName;
 use calls::problem::Problem;
 use calls::secret;
-use http::HeaderMap;
+use http::{HeaderMap, Request};
 
 /// Who asks.
 pub(crate) struct Account {
@@ -111,6 +111,22 @@ pub(crate) async fn of_tenant(
         .filter(|organization| organization.tenant.as_deref() == Some(tenant))
         .ok_or(otherwise)?;
     active(organization)
+}
+
+/// As [`caller`], for sockets: their clients cannot always set headers, so where none names a key `?api_key=` does.
+pub(crate) async fn socket_caller(
+    host: &impl Platform,
+    request: &Request<Vec<u8>>,
+    permission: Permission,
+) -> Result<Caller, Problem> {
+    let mut headers = request.headers().clone();
+    if api_key(&headers).is_none()
+        && let Some(key) = socket::query(request, "api_key")
+        && let Ok(key) = key.parse()
+    {
+        headers.insert("x-api-key", key);
+    }
+    caller(host, &headers, permission).await
 }
 
 /// The administrator's token, compared in constant time.

@@ -2,11 +2,12 @@
 //! anywhere and is gone through again.
 
 use crate::ledger::Standing;
-use crate::{Fault, Platform, analysis, contacts, reports, retry};
+use crate::{Fault, Platform, analysis, chat, contacts, reports, retry};
 use calls::id::CallId;
 use calls::record::Record;
 use calls::report::Kind;
 use calls::time::Time;
+use calls::voice;
 
 /// Goes through all that follows the end of a call, and says when to be called again; `None` when nothing is left.
 pub(crate) async fn go_on(
@@ -15,6 +16,10 @@ pub(crate) async fn go_on(
     standing: Standing,
 ) -> Result<Option<Time>, Fault> {
     release(host, id, &standing.record, &standing).await?;
+    if standing.record.kind == voice::Kind::Chat {
+        // No call, and nothing to tell of.
+        return Ok(None);
+    }
     if !never_placed(&standing) {
         contacts::enter_late(host, &standing.record).await?;
     }
@@ -35,7 +40,12 @@ pub(crate) async fn release(
     record: &Record,
     standing: &Standing,
 ) -> Result<(), Fault> {
-    host.free_seat(&record.organization, id).await?;
+    match record.kind {
+        voice::Kind::Chat => chat::free(host, &record.organization, id).await?,
+        voice::Kind::Phone | voice::Kind::Dialler => {
+            host.free_seat(&record.organization, id).await?
+        }
+    }
     // A container may run although the event that says so was never stored.
     if !never_placed(standing) {
         host.stop_audio(id).await?;

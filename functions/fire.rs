@@ -13,6 +13,7 @@ use calls::seats::{Full, Lease};
 use calls::secret::Secret;
 use calls::time::Time;
 use calls::twilio::dial::{self, Dialled};
+use calls::voice::Kind;
 
 /// What firing a call came to.
 pub(crate) enum Fired {
@@ -32,7 +33,7 @@ pub(crate) async fn take_seat(
     let lease = Lease {
         call: id.to_string(),
         agent: record.agent.id.clone(),
-        inbound: false,
+        inbound: record.kind == Kind::Dialler,
         until: record.seat_until(host.now()),
     };
     let limits = organization.limits(record.agent_seats);

@@ -8,7 +8,7 @@ use calls::plan::Schedule;
 use calls::problem::Problem;
 use calls::record::{AgentSaid, Contact, Gate, Record, TelephonyUsed};
 use calls::time::Time;
-use calls::voice::Limits;
+use calls::voice::{Kind, Limits};
 use std::collections::BTreeSet;
 use validation::hours::Hours;
 use validation::{Country, NotAPhone, Phone, WebhookUrl, render};
@@ -50,7 +50,7 @@ pub(crate) async fn examine(
     let home = organization.country.as_deref().and_then(Country::parse);
     let to = Phone::parse(&wanted.to, home)
         .map_err(|why| Problem::InvalidNumber(wanted.to_field.to_owned(), why))?;
-    let agent = callable(host, organization, &wanted).await?;
+    let agent = callable(host, organization, &wanted.agent).await?;
     let script = agent
         .script(wanted.draft)
         .ok_or_else(|| Problem::NoAgent(wanted.agent.text()))?;
@@ -131,6 +131,8 @@ pub(crate) async fn examine(
         voicemail_message: said.voicemail_message,
         agent_seats: agent.seats,
         gates,
+        kind: Kind::Phone,
+        when_missing: script.when_missing,
     };
     Ok(Examined {
         refused: hours.filter(|_| record.schedule.is_none()),
@@ -188,13 +190,13 @@ pub(crate) async fn again(
 }
 
 /// The agent, if the organization may call with it.
-async fn callable(
+pub(crate) async fn callable(
     host: &impl Platform,
     organization: &Organization,
-    wanted: &PlaceCall,
+    name: &AgentName,
 ) -> Result<Agent, Problem> {
-    let asked = wanted.agent.text();
-    let Some(agent) = store::agent(host, &wanted.agent).await? else {
+    let asked = name.text();
+    let Some(agent) = store::agent(host, name).await? else {
         return Err(Problem::NoAgent(asked));
     };
     match &agent.organization {
@@ -251,7 +253,7 @@ fn caller<'a>(
 }
 
 /// Why the agent may not call now, by its active hours and its own clock.
-fn within_active_hours(agent: &Agent, now: Time) -> Result<Option<Problem>, Problem> {
+pub(crate) fn within_active_hours(agent: &Agent, now: Time) -> Result<Option<Problem>, Problem> {
     let Some(hours) = &agent.active_hours else {
         return Ok(None);
     };
@@ -272,8 +274,8 @@ fn within_active_hours(agent: &Agent, now: Time) -> Result<Option<Problem>, Prob
     }))
 }
 
-struct Said {
-    agent: AgentSaid,
+pub(crate) struct Said {
+    pub(crate) agent: AgentSaid,
     voicemail_message: Option<String>,
     unresolved: Vec<String>,
 }
@@ -282,7 +284,7 @@ struct Said {
 const LARGEST_TEXTS: usize = validation::template::LARGEST;
 
 /// The agent's texts with the call's variables in them.
-fn rendered(
+pub(crate) fn rendered(
     dialect: &dyn Dialect,
     agent: &Agent,
     script: &Script,
@@ -325,6 +327,8 @@ fn rendered(
         answers: script.answers.iter().map(|answer| fill(answer)).collect(),
         goodbye: fill(&script.goodbye),
         keys: script.keys.clone(),
+        // Only a dialler can be asked to.
+        transfer_to: None,
     };
     let voicemail_message = script.voicemail_message.as_deref().map(&mut fill);
     if bytes > LARGEST_TEXTS {

@@ -32,17 +32,18 @@ pub(crate) async fn add(
 }
 
 fn standing(facts: Facts) -> Result<Standing, Fault> {
-    let record = serde_json::from_str(&facts.record)
+    let mut record: Record = serde_json::from_str(&facts.record)
         .map_err(|error| Fault(format!("a record does not read: {error}")))?;
     // An event of a form this version does not know is left for the version that does.
     let events = facts
         .events
         .iter()
         .filter_map(|(_, text)| Event::read(text));
-    Ok(Standing {
-        record,
-        call: Call::fold(events),
-    })
+    let call = Call::fold(events);
+    if let Some((variables, at)) = call.connected() {
+        record.learn(variables, at);
+    }
+    Ok(Standing { record, call })
 }
 
 /// The auth token of the account the call is placed with.

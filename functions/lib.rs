@@ -7,6 +7,7 @@ mod aftermath;
 mod analysis;
 mod body;
 mod campaigns;
+mod chat;
 mod contacts;
 mod crm;
 mod documents;
@@ -14,6 +15,7 @@ mod dry_run;
 mod fire;
 mod gates;
 mod idempotency;
+mod inbound;
 mod initiate;
 mod join;
 pub mod launcher;
@@ -28,6 +30,7 @@ mod reports;
 mod retry;
 mod schedule;
 mod settle;
+mod socket;
 mod status;
 mod store;
 mod trigger;
@@ -49,6 +52,7 @@ pub use platform::{Due, Entries, Facts, Fault, Opened, Owner, Platform, SendErro
 use reply::Reply;
 use reports::{deliveries, webhooks};
 pub use settle::{audio_lost, wake};
+use socket::Routed;
 
 /// The largest request body, in bytes. A host reads at most one byte more, so that a larger one shows.
 pub const BODY_LIMIT: usize = 256 * 1024;
@@ -59,14 +63,11 @@ pub enum Answer {
     /// An ordinary response.
     Reply(http::Response<Vec<u8>>),
     /// The request is an authorized WebSocket upgrade: hand it to the call's voice container,
-    /// as `GET /calls/{call}/stream`.
-    Media(CallId),
-}
-
-impl From<Reply> for Answer {
-    fn from(reply: Reply) -> Answer {
-        Answer::Reply(reply)
-    }
+    /// as `GET /calls/{call}/stream`, or answer `otherwise` if that does not take it.
+    Media {
+        call: CallId,
+        otherwise: http::Response<Vec<u8>>,
+    },
 }
 
 impl From<Fault> for Problem {
@@ -81,19 +82,21 @@ pub async fn answer(host: &impl Platform, request: Request<Vec<u8>>) -> Answer {
     let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
     let request_id = reply::request_id(host);
     let dialect = dialect_of(&segments);
-    let answer = match route(host, dialect, &request, &segments).await {
-        Ok(answer) => answer,
-        Err(problem) => reply::problem(host, dialect, &problem, &request_id).into(),
-    };
-    match answer {
-        Answer::Reply(mut reply) => {
-            if request.method() == Method::HEAD {
-                reply.body_mut().clear();
-            }
-            reply::set(&mut reply, "x-request-id", &request_id);
-            Answer::Reply(reply)
+    let refusal = |problem: &Problem| reply::problem(host, dialect, problem, &request_id);
+    let finished = |mut reply: Reply| {
+        if request.method() == Method::HEAD {
+            reply.body_mut().clear();
         }
-        media => media,
+        reply::set(&mut reply, "x-request-id", &request_id);
+        reply
+    };
+    match route(host, dialect, &request, &segments).await {
+        Ok(Routed::Reply(reply)) => Answer::Reply(finished(reply)),
+        Ok(Routed::Socket(call)) => Answer::Media {
+            call,
+            otherwise: finished(refusal(&Problem::NoVoice)),
+        },
+        Err(problem) => Answer::Reply(finished(refusal(&problem))),
     }
 }
 
@@ -105,7 +108,8 @@ fn dialect_of(segments: &[&str]) -> &'static dyn Dialect {
         ["api", "outbound", ..] => &AlloMia,
         ["calls", ..] => &Burki,
         ["api", "v1", "dialout" | "sip", ..] | ["health", "fleet"] => &Dialout,
-        ["api", "v1", "campaigns" | "voicing", ..] => &Voicing,
+        ["ws", ..] | ["internal", "ws", ..] => &Dialout,
+        ["api", "v1", "campaigns" | "voicing", ..] | ["internal", "chat"] => &Voicing,
         _ => &Ringdown,
     }
 }
@@ -115,7 +119,7 @@ async fn route(
     dialect: &'static dyn Dialect,
     request: &Request<Vec<u8>>,
     segments: &[&str],
-) -> Result<Answer, Problem> {
+) -> Result<Routed, Problem> {
     let only = |allowed: &'static str| {
         // What can be got can be asked for without its body.
         let method = match request.method() {
@@ -316,6 +320,22 @@ async fn route(
         ["media", token] => {
             only("GET")?;
             return voice::media(host, request, token).await;
+        }
+        ["ws", bot] => {
+            only("GET")?;
+            return inbound::dialler(host, request, bot).await;
+        }
+        ["api", "v1", "voicing", "ws", "platform", "api", "chatbot"] => {
+            only("GET")?;
+            return chat::chatbot(host, request).await;
+        }
+        ["internal", "ws", bot] => {
+            only("POST")?;
+            inbound::authorize(host, request, bot).await?
+        }
+        ["internal", "chat"] => {
+            only("POST")?;
+            chat::authorize(host, request).await?
         }
         ["internal", "media", token] => {
             only("POST")?;

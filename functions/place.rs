@@ -13,6 +13,7 @@ use calls::id::CallId;
 use calls::problem::Problem;
 use calls::record::Record;
 use calls::token::{Door, Token};
+use calls::voice::Kind;
 
 /// How often a colliding run number is drawn again: twice the same 12 random bits in one millisecond is rare, thrice absurd.
 const DRAWS: usize = 4;
@@ -131,7 +132,10 @@ fn shortened(names: &[String]) -> String {
 }
 
 /// Persists the call under a new id.
-async fn open(host: &impl Platform, record: Record) -> Result<(CallId, Record), Problem> {
+pub(crate) async fn open(
+    host: &impl Platform,
+    record: Record,
+) -> Result<(CallId, Record), Problem> {
     let key = host.settings().signing_key.expose().as_bytes();
     for _ in 0..DRAWS {
         let run = CallId::fresh_run(record.created_at.0, host.random());
@@ -157,7 +161,10 @@ pub(crate) async fn open_once(
     let [high, low, ..] = host.random();
     record.id = id.to_string();
     record.run_name = format!("WR-{kind}-{:04}", u16::from_be_bytes([high, low]) % 10_000);
-    record.listed = list::enter(host, id, &record).await?;
+    // A chat is no call, and is listed nowhere.
+    if record.kind != Kind::Chat {
+        record.listed = list::enter(host, id, &record).await?;
+    }
     let text =
         serde_json::to_string(&record).map_err(|error| Problem::Broken(error.to_string()))?;
     let wake_at = Call::default()

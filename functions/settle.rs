@@ -10,7 +10,7 @@ use calls::problem::Problem;
 use calls::record::Record;
 use calls::time::Time;
 use calls::twilio::dial;
-use calls::voice::{EndedBy, VoiceEvent};
+use calls::voice::{EndedBy, Kind, VoiceEvent};
 use http::Request;
 use serde_json::{Value, json};
 
@@ -146,6 +146,11 @@ async fn reconcile(
     deadline: Time,
 ) -> Result<Standing, Fault> {
     let now = host.now();
+    if standing.record.kind != Kind::Phone {
+        // Nobody but its voice knows of it.
+        let lost = lost(now, "its voice was not heard of again");
+        return ledger::add(host, id, &[lost]).await;
+    }
     let overdue_s = now.0.saturating_sub(deadline.0) / 1000;
     let found = match standing.call.sid() {
         Some(sid) => ask(host, &standing.record, sid).await,
@@ -316,6 +321,11 @@ pub(crate) async fn hang_up_for(
         by: EndedBy::Gateway,
     };
     let standing = ledger::add(host, id, &[asked]).await?;
+    if standing.record.kind != Kind::Phone {
+        // Its end stops its voice, which hangs up.
+        after(host, id, &standing).await?;
+        return Ok(standing);
+    }
     match standing.call.sid() {
         Some(sid) if !hang_up(host, &standing.record, sid).await => Err(Problem::Broken(
             "the provider did not take the hang-up".to_owned(),

@@ -10,6 +10,7 @@ use calls::dialect::ringdown::{Ringdown, explain};
 use calls::id::{CallId, MAX_RUN};
 use calls::problem::Problem;
 use calls::twilio::dial::is_sid;
+use calls::voice::Kind;
 use http::Request;
 use serde_json::json;
 
@@ -95,7 +96,8 @@ pub(crate) async fn find_for(
     let none = || Problem::NoCall(asked.to_owned());
     // Run numbers and SIDs name calls of one organization; which, a tenant's key does not say.
     let id = CallId::parse(asked).ok_or_else(none)?;
-    let standing = ledger::read(host, id).await?.ok_or_else(none)?;
+    let found = ledger::read(host, id).await?.filter(is_call);
+    let standing = found.ok_or_else(none)?;
     access::of_tenant(host, tenant, &standing.record.organization, none()).await?;
     Ok(standing)
 }
@@ -104,7 +106,13 @@ pub(crate) async fn find_for(
 async fn find(host: &impl Platform, organization: &str, asked: &str) -> Result<Standing, Problem> {
     let id = find_id(host, organization, asked).await?;
     let none = || Problem::NoCall(asked.to_owned());
-    ledger::read(host, id).await?.ok_or_else(none)
+    let found = ledger::read(host, id).await?.filter(is_call);
+    found.ok_or_else(none)
+}
+
+/// A chat is no call, though it is stored as one.
+fn is_call(standing: &Standing) -> bool {
+    standing.record.kind != Kind::Chat
 }
 
 /// The id the organization's call of this name would have. Whether it was stored is another question.

@@ -3,7 +3,8 @@
 use crate::ledger;
 use crate::reply::{self, Reply};
 use crate::settle;
-use crate::{Answer, Fault, Platform, place, webhook};
+use crate::socket::{self, Routed};
+use crate::{Fault, Platform, place, webhook};
 use calls::event::Event;
 use calls::id::CallId;
 use calls::problem::Problem;
@@ -40,7 +41,8 @@ pub(crate) async fn start(host: &impl Platform, id: CallId, record: &Record) -> 
 fn order(host: &impl Platform, id: CallId, record: &Record) -> StartOrder {
     let report = place::token(host, id, record, Door::Report);
     StartOrder {
-        version: 1,
+        version: voice::ORDER_VERSION,
+        kind: record.kind,
         call: record.id.clone(),
         engine: "offline".to_owned(),
         disclosure: record.agent.disclosure.clone(),
@@ -50,6 +52,9 @@ fn order(host: &impl Platform, id: CallId, record: &Record) -> StartOrder {
         script: record.agent.answers.clone(),
         goodbye: record.agent.goodbye.clone(),
         keys: record.agent.keys.clone(),
+        transfer_to: record.agent.transfer_to.clone(),
+        when_missing: record.when_missing,
+        timezone: record.timezone.clone(),
         limits: record.limits,
         report: ReportTo {
             url: format!(
@@ -111,23 +116,15 @@ pub(crate) async fn media(
     host: &impl Platform,
     request: &Request<Vec<u8>>,
     token: &str,
-) -> Result<Answer, Problem> {
+) -> Result<Routed, Problem> {
     let key = host.settings().signing_key.expose().as_bytes();
     Token::read(token, key, Door::Provider, host.now()).ok_or(Problem::Forged)?;
-    if let Some(launcher) = &host.settings().launcher {
-        let mut reply = reply::empty(307);
-        reply::set(
-            &mut reply,
-            "location",
-            &format!("{}/media/{token}", launcher.public_url),
-        );
-        return Ok(Answer::Reply(reply));
+    if let Some(elsewhere) = socket::at_launcher(host, request) {
+        return Ok(Routed::Reply(elsewhere));
     }
-    if !header(request, "upgrade").eq_ignore_ascii_case("websocket") {
-        return Err(Problem::UpgradeRequired);
-    }
+    socket::need_upgrade(request)?;
     let id = may_open(host, request, token).await?;
-    Ok(Answer::Media(id))
+    Ok(Routed::Socket(id))
 }
 
 /// `POST /internal/media/{token}`: the launcher asks whether it may open the call's media socket.

@@ -401,6 +401,11 @@ fn check_script(script: &Script) -> Result<(), String> {
     if let Some(retry) = &script.retry {
         retry.check().map_err(|issues| said(&issues))?;
     }
+    if let Some(to) = &script.transfer_to
+        && (to.trim().is_empty() || to.len() > 100)
+    {
+        return Err("transfer_to must be between 1 and 100 characters".to_owned());
+    }
     let is_key = |key: &String| {
         key.len() == 1 && key.bytes().all(|byte| b"0123456789*#ABCD".contains(&byte))
     };

@@ -28,7 +28,7 @@ async fn handle(request: Request) -> Result<Response, ErrorCode> {
             Ok(host) => match functions::answer(&host, request).await {
                 Answer::Reply(reply) => reply,
                 // Handlers send sockets to the launcher where there is one, and Spin cannot do without.
-                Answer::Media(_) => exchange::failed("media needs a launcher: LAUNCHER_URL"),
+                Answer::Media { .. } => exchange::failed("media needs a launcher: LAUNCHER_URL"),
             },
             Err(Fault(cause)) => exchange::failed(&cause),
         },

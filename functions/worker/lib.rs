@@ -31,9 +31,15 @@ async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<
     };
     match functions::answer(&host, asked).await {
         Answer::Reply(reply) => exchange::show(reply),
-        Answer::Media(call) => match host.media(call).await {
-            Ok(socket) => Ok(socket),
-            Err(fault) => exchange::broken(&fault),
+        Answer::Media { call, otherwise } => match host.media(call).await {
+            Ok(socket) if socket.status_code() == 101 => Ok(socket),
+            Ok(_) => exchange::show(otherwise),
+            Err(fault) => {
+                let call = call.to_string();
+                let line = serde_json::json!({"level": "error", "call_id": call, "cause": fault.0});
+                worker::console_error!("{line}");
+                exchange::show(otherwise)
+            }
         },
     }
 }
