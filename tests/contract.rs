@@ -160,13 +160,19 @@ fn spoken_at(path: &str) -> &'static str {
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| path.starts_with(prefix));
     if starts(&["/api/v1/public", "/api/v1/runs"]) {
         "asisso"
-    } else if starts(&["/api/v1/dialout", "/api/v1/sip", "/health/fleet"]) {
+    } else if starts(&[
+        "/api/v1/dialout",
+        "/api/v1/sip",
+        "/health/fleet",
+        "/ws/",
+        "/internal/ws/",
+    ]) {
         "dialout"
     } else if starts(&["/api/outbound"]) {
         "allomia"
     } else if starts(&["/calls"]) {
         "burki"
-    } else if starts(&["/api/v1/campaigns", "/api/v1/voicing"]) {
+    } else if starts(&["/api/v1/campaigns", "/api/v1/voicing", "/internal/chat"]) {
         "voicing"
     } else {
         "ringdown"

@@ -121,7 +121,7 @@ impl Driver for Memory {
     fn put_to(&self, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
         match finish(functions::answer(self, request)) {
             Answer::Reply(reply) => reply,
-            Answer::Media(_) => Response::new(b"the media socket".to_vec()),
+            Answer::Media { .. } => Response::new(b"the media socket".to_vec()),
         }
     }
 

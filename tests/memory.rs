@@ -48,6 +48,8 @@ pub struct Memory {
     pub operations: RefCell<Operations>,
     /// Nothing can be read of key-value, of calls and of what is due.
     pub unread: Cell<bool>,
+    /// No voice can be started.
+    pub voiceless: Cell<bool>,
     /// The next so many operations on calls and seats fail …
     pub failing: Cell<usize>,
     /// … after so many have worked.
@@ -104,6 +106,7 @@ impl Memory {
             outside: Outside::default(),
             operations: RefCell::default(),
             unread: Cell::new(false),
+            voiceless: Cell::new(false),
             failing: Cell::new(0),
             working: Cell::new(0),
         }
@@ -457,6 +460,9 @@ impl Platform for Memory {
 
     async fn start_audio(&self, call: CallId, order: &StartOrder) -> Result<(), Fault> {
         self.count(|operations| operations.audio_requests += 1);
+        if self.voiceless.get() {
+            return Err(Fault("nothing starts".to_owned()));
+        }
         self.started.borrow_mut().push(order.clone());
         self.running.borrow_mut().insert(call);
         Ok(())

@@ -11,6 +11,7 @@ mod lists;
 mod mailbox;
 mod reports;
 mod retry;
+mod sockets;
 mod words;
 
 use calls::id::CallId;
