@@ -29,6 +29,9 @@ pub(crate) async fn go_on(
     if let Some(verdict) = standing.call.ended() {
         reports::compose(host, id, &standing, Kind::CallEnded, verdict.at).await?;
     }
+    if let (true, Some(at)) = (standing.call.analysed_late(), standing.call.analysed_at()) {
+        reports::compose(host, id, &standing, Kind::AnalysisReady, at).await?;
+    }
     let reports = reports::deliver(host, id, &standing).await?;
     Ok([analysis, reports].into_iter().flatten().min())
 }

@@ -5,7 +5,6 @@ use crate::ledger::{self, Standing};
 use crate::{Fault, Owner, Platform, SendError, documents, settle, store};
 use calls::analysis::{self, Analysis, Analyst, Failed};
 use calls::config::VERSION;
-use calls::dialect::AgentName;
 use calls::event::Event;
 use calls::id::CallId;
 use calls::time::Time;
@@ -49,7 +48,8 @@ pub(crate) async fn go_on(
     let Some(analyst) = &host.settings().analyst else {
         return Ok(None);
     };
-    let Some(analysis) = wanted(host, standing).await? else {
+    let agent = store::agent_of(host, &standing.record).await?;
+    let Some(analysis) = agent.and_then(|agent| agent.post_call_analysis) else {
         return Ok(None);
     };
     let attempt = match claim(host, id).await? {
@@ -86,14 +86,6 @@ pub(crate) async fn go_on(
             conclude(host, id, standing, failed).await
         }
     }
-}
-
-/// What the call's agent wants to know, as it is configured now.
-async fn wanted(host: &impl Platform, standing: &Standing) -> Result<Option<Analysis>, Fault> {
-    let record = &standing.record;
-    let agent = store::agent(host, &AgentName::Id(record.agent.id.clone())).await?;
-    let own = agent.filter(|agent| agent.organization.as_ref() == Some(&record.organization));
-    Ok(own.and_then(|agent| agent.post_call_analysis))
 }
 
 /// An attempt is claimed before it is made, so that a host that dies in it neither repeats it at once nor holds the

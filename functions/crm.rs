@@ -4,7 +4,8 @@ use crate::{Platform, SendError};
 use calls::config::Agent;
 use calls::crm::{self, Fetched, PreFetch, header_owner, open_headers};
 use calls::known::Known;
-use http::{HeaderName, HeaderValue};
+use calls::secret::Secret;
+use http::{HeaderMap, HeaderName, HeaderValue};
 use serde_json::{Map, Value, json};
 
 /// What the agent's CRM says, if it has one; what went wrong is noted and logged.
@@ -47,16 +48,7 @@ async fn ask(
     let organization = agent.organization.as_deref().unwrap_or_default();
     let owner = |name: &str| header_owner(organization, &agent.id, "pre_fetch", name);
     let headers = open_headers(&settings.encryption_key, &pre_fetch.headers, owner)?;
-    for (name, value) in headers {
-        // An import lets only what can stand in a header pass.
-        if let (Ok(name), Ok(mut value)) = (
-            HeaderName::from_bytes(name.as_bytes()),
-            HeaderValue::from_str(value.expose()),
-        ) {
-            value.set_sensitive(true);
-            request.headers_mut().insert(name, value);
-        }
-    }
+    set_headers(request.headers_mut(), headers);
     let timeout_ms = pre_fetch.timeout_seconds * 1000;
     match host.send(request, timeout_ms).await {
         Ok(answer) => crm::read(answer.status().as_u16(), answer.body()),
@@ -66,5 +58,18 @@ async fn ask(
             "it did not answer in {} s",
             pre_fetch.timeout_seconds
         )),
+    }
+}
+
+/// Sets the headers an agent's requests carry. An import lets only what can stand in a header pass.
+pub(crate) fn set_headers(headers: &mut HeaderMap, given: Vec<(String, Secret)>) {
+    for (name, value) in given {
+        if let (Ok(name), Ok(mut value)) = (
+            HeaderName::from_bytes(name.as_bytes()),
+            HeaderValue::from_str(value.expose()),
+        ) {
+            value.set_sensitive(true);
+            headers.insert(name, value);
+        }
     }
 }

@@ -6,7 +6,7 @@ mod destination;
 pub(crate) mod webhooks;
 
 use crate::ledger::Standing;
-use crate::{Fault, Owner, Platform, SendError, documents, join, settle};
+use crate::{Fault, Owner, Platform, SendError, documents, join, settle, store};
 use calls::config::VERSION;
 use calls::dialect;
 use calls::id::CallId;
@@ -15,8 +15,9 @@ use calls::report::outbox::{self, Attempt, Delivery, Finished, Outbox, State, Ta
 use calls::report::schedule::{self, Verdict};
 use calls::report::webhooks::{Entry, Webhooks, series};
 use calls::report::{Head, Kind, body};
+use calls::result::{Push, push_body};
 use calls::time::Time;
-use destination::Refused;
+use destination::{Refused, Wanted};
 use http::{Request, Response};
 use serde_json::Value;
 
@@ -41,7 +42,9 @@ pub(crate) async fn compose(
     if outbox.has(kind) {
         return Ok(());
     }
-    let targets = targets(host, &standing.record, kind).await?;
+    let mut targets = targets(host, &standing.record, kind).await?;
+    let push = push(host, &standing.record, kind).await?;
+    targets.extend(push.is_some().then_some(Target::Push));
     if targets.is_empty() {
         return Ok(());
     }
@@ -53,7 +56,7 @@ pub(crate) async fn compose(
             sequence: outbox.next_sequence(),
         };
         let reports = targets.iter().map(|target| {
-            let said = said(&head, standing, target);
+            let said = said(&head, standing, target, push.as_ref());
             (target.clone(), said.to_string())
         });
         outbox.compose(VERSION, id, kind, reports.collect(), now);
@@ -91,12 +94,24 @@ async fn targets(host: &impl Platform, record: &Record, kind: Kind) -> Result<Ve
     Ok(targets)
 }
 
+/// What the agent's CRM wants to be told of a call's end, as it is configured now.
+async fn push(host: &impl Platform, record: &Record, kind: Kind) -> Result<Option<Push>, Fault> {
+    match kind {
+        Kind::CallEnded => {
+            let agent = store::agent_of(host, record).await?;
+            Ok(agent.and_then(|agent| agent.post_call_push))
+        }
+        Kind::AnalysisReady => Ok(None),
+    }
+}
+
 /// The body of a report to this target.
-fn said(head: &Head, standing: &Standing, target: &Target) -> Value {
+fn said(head: &Head, standing: &Standing, target: &Target, push: Option<&Push>) -> Value {
     let (record, call) = (&standing.record, &standing.call);
     match target {
         Target::Webhook { .. } => body(head, record, call),
         Target::Callback => dialect::of(record).show_report(head, record, call),
+        Target::Push => push.map_or(Value::Null, |push| push_body(push, record, call, head.at)),
     }
 }
 
@@ -151,10 +166,21 @@ async fn send(
     .await?;
     // As they stand now: somebody may have unsubscribed, or had a secret replaced.
     let webhooks = webhooks::read(host, &standing.record.organization).await?;
+    let pushed = claimed
+        .iter()
+        .any(|delivery| delivery.target == Target::Push);
+    let push = match pushed {
+        true => push(host, &standing.record, Kind::CallEnded).await?,
+        false => None,
+    };
+    let now_wanted = Wanted {
+        webhooks: &webhooks,
+        push: push.as_ref(),
+    };
     let sent = join::all(claimed.iter().map(|delivery| {
         let body = bodies.get(delivery.body);
         let body = body.map_or("", String::as_str);
-        let request = destination::request(host, &standing.record, &webhooks, delivery, body);
+        let request = destination::request(host, &standing.record, &now_wanted, delivery, body);
         attempt(host, id, delivery, request)
     }))
     .await;

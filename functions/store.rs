@@ -4,6 +4,7 @@ use crate::{Fault, Owner, Platform, documents};
 use calls::config::{Agent, Key, Organization};
 use calls::dialect::AgentName;
 use calls::id::CallId;
+use calls::record::Record;
 use calls::secret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -97,6 +98,15 @@ pub(crate) async fn agent(host: &impl Platform, name: &AgentName) -> Result<Opti
         Some(id) => read(host, &agent_name(&id)).await,
         None => Ok(None),
     }
+}
+
+/// The agent of a call as it is configured now, if it is still the organization's.
+pub(crate) async fn agent_of(
+    host: &impl Platform,
+    record: &Record,
+) -> Result<Option<Agent>, Fault> {
+    let agent = agent(host, &AgentName::Id(record.agent.id.clone())).await?;
+    Ok(agent.filter(|agent| agent.organization.as_ref() == Some(&record.organization)))
 }
 
 async fn read<T: DeserializeOwned>(host: &impl Platform, name: &str) -> Result<Option<T>, Fault> {

@@ -355,6 +355,11 @@ fn agent(host: &impl Platform, line: AgentLine, plan: &Plan) -> Result<Agent, St
         .map(|pre_fetch| crm::pre_fetch(host, pre_fetch, &whose("pre_fetch")))
         .transpose()
         .map_err(|why| format!("pre_fetch: {why}"))?;
+    let post_call_push = line
+        .post_call_push
+        .map(|push| crm::push(host, push, &whose("post_call_push")))
+        .transpose()
+        .map_err(|why| format!("post_call_push: {why}"))?;
     Ok(Agent {
         v: VERSION,
         name: line.name.unwrap_or_else(|| line.id.clone()),
@@ -370,6 +375,7 @@ fn agent(host: &impl Platform, line: AgentLine, plan: &Plan) -> Result<Agent, St
         pre_fetch,
         seats: line.seats,
         post_call_analysis: line.post_call_analysis,
+        post_call_push,
     })
 }
 

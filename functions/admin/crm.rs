@@ -3,11 +3,13 @@
 use crate::Platform;
 use calls::analysis::Analysis;
 use calls::crm::{PreFetch, check_url, header_owner};
+use calls::result::Push;
 use calls::seal;
 use calls::secret::Secret;
 use http::{HeaderName, HeaderValue};
 use serde::{Deserialize, Serialize};
 use std::collections::BTreeMap;
+use validation::WebhookUrl;
 
 /// Headers of the request's transport, which no configuration sets.
 const RESERVED: [&str; 6] = [
@@ -18,6 +20,9 @@ const RESERVED: [&str; 6] = [
     "upgrade",
     "te",
 ];
+
+/// Keys of a key mapper.
+const MOST_KEYS: usize = 200;
 
 /// Headers by name, with their values as they are sent or, in an export, encrypted.
 type Headers = BTreeMap<String, String>;
@@ -34,6 +39,25 @@ pub(super) struct PreFetchLine {
     headers_sealed: Headers,
     #[serde(default = "five")]
     timeout_seconds: u64,
+}
+
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PushLine {
+    url: String,
+    #[serde(default = "post")]
+    method: String,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    headers: Headers,
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    headers_sealed: Headers,
+    /// The CRM's names, and a template for the value of each.
+    #[serde(default)]
+    key_mapper: BTreeMap<String, String>,
+}
+
+fn post() -> String {
+    "POST".to_owned()
 }
 
 fn get() -> String {
@@ -56,7 +80,9 @@ pub(super) fn pre_fetch(
     line: PreFetchLine,
     whose: &Whose<'_>,
 ) -> Result<PreFetch, String> {
-    check_target(host, &line.url, &line.method, &["GET", "POST"])?;
+    check_url(&line.url, &host.settings().allowed_private_origins)
+        .map_err(|rule| format!("url {}", rule.text()))?;
+    check_method(&line.method, &["GET", "POST"])?;
     if !(1..=10).contains(&line.timeout_seconds) {
         return Err("timeout_seconds must be between 1 and 10".to_owned());
     }
@@ -78,6 +104,35 @@ pub(super) fn of_pre_fetch(pre_fetch: PreFetch) -> PreFetchLine {
     }
 }
 
+pub(super) fn push(
+    host: &impl Platform,
+    line: PushLine,
+    whose: &Whose<'_>,
+) -> Result<Push, String> {
+    WebhookUrl::parse(&line.url, &host.settings().allowed_private_origins)
+        .map_err(|why| format!("url {}", why.text()))?;
+    check_method(&line.method, &["POST", "PUT", "PATCH"])?;
+    if line.key_mapper.len() > MOST_KEYS {
+        return Err(format!("key_mapper: {MOST_KEYS} keys at most"));
+    }
+    Ok(Push {
+        url: line.url,
+        method: line.method,
+        headers: sealed(host, line.headers, line.headers_sealed, whose)?,
+        key_mapper: line.key_mapper,
+    })
+}
+
+pub(super) fn of_push(push: Push) -> PushLine {
+    PushLine {
+        url: push.url,
+        method: push.method,
+        headers: Headers::new(),
+        headers_sealed: push.headers,
+        key_mapper: push.key_mapper,
+    }
+}
+
 pub(super) fn check_analysis(analysis: &Analysis) -> Result<(), String> {
     if analysis.prompt.trim().is_empty() {
         return Err("prompt must not be empty".to_owned());
@@ -90,14 +145,7 @@ pub(super) fn check_analysis(analysis: &Analysis) -> Result<(), String> {
     }
 }
 
-fn check_target(
-    host: &impl Platform,
-    url: &str,
-    method: &str,
-    methods: &[&str],
-) -> Result<(), String> {
-    check_url(url, &host.settings().allowed_private_origins)
-        .map_err(|rule| format!("url {}", rule.text()))?;
+fn check_method(method: &str, methods: &[&str]) -> Result<(), String> {
     match methods.contains(&method) {
         true => Ok(()),
         false => Err(format!("method must be {}", methods.join(" or "))),

@@ -1,6 +1,6 @@
 //! The lines of an import and an export. One line describes one thing and names its kind in `type`.
 
-use super::crm::{self, PreFetchLine};
+use super::crm::{self, PreFetchLine, PushLine};
 use calls::analysis::Analysis;
 use calls::config::{
     ActiveHours, Agent, Key, Number, Opens, Organization, Permission, Script, Telephony,
@@ -107,6 +107,8 @@ pub(super) struct AgentLine {
     pub(super) seats: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) post_call_analysis: Option<Analysis>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) post_call_push: Option<PushLine>,
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -216,6 +218,7 @@ pub(super) fn of_agent(agent: Agent) -> Line {
         pre_fetch: agent.pre_fetch.map(crm::of_pre_fetch),
         seats: agent.seats,
         post_call_analysis: agent.post_call_analysis,
+        post_call_push: agent.post_call_push.map(crm::of_push),
     }))
 }
 

@@ -358,6 +358,19 @@ impl Call {
         }
     }
 
+    /// When the analysis came in.
+    pub fn analysed_at(&self) -> Option<Time> {
+        self.at("analysis")
+    }
+
+    /// Whether the call's end was reported before its analysis came in.
+    pub fn analysed_late(&self) -> bool {
+        matches!(
+            self.get("analysis"),
+            Some(Event::Analysis { late: true, .. })
+        )
+    }
+
     /// The model's answers to the agent's questions, once they are in.
     pub fn analysis(&self) -> Option<&Map<String, Value>> {
         match self.get("analysis") {

@@ -4,6 +4,7 @@
 use crate::analysis::Analysis;
 use crate::crm::PreFetch;
 use crate::plan::Retry;
+use crate::result::Push;
 use crate::seats::Limits;
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
@@ -124,6 +125,8 @@ pub struct Agent {
     pub seats: Option<u32>,
     #[serde(default)]
     pub post_call_analysis: Option<Analysis>,
+    #[serde(default)]
+    pub post_call_push: Option<Push>,
 }
 
 /// The ids by which the dialects call an agent.

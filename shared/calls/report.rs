@@ -22,14 +22,18 @@ pub enum Kind {
     /// The call is over, whatever came of it.
     #[serde(rename = "call.ended")]
     CallEnded,
+    /// The call's analysis came after its end was reported.
+    #[serde(rename = "call.analysis_ready")]
+    AnalysisReady,
 }
 
 impl Kind {
-    pub const ALL: [Kind; 1] = [Kind::CallEnded];
+    pub const ALL: [Kind; 2] = [Kind::CallEnded, Kind::AnalysisReady];
 
     pub fn word(self) -> &'static str {
         match self {
             Kind::CallEnded => "call.ended",
+            Kind::AnalysisReady => "call.analysis_ready",
         }
     }
 

@@ -9,6 +9,7 @@ mod doubt;
 mod later;
 mod lists;
 mod mailbox;
+mod push;
 mod reports;
 mod retry;
 mod sockets;

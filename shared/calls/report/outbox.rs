@@ -62,6 +62,8 @@ pub enum Target {
     Callback,
     /// A webhook of the organization.
     Webhook { id: String },
+    /// The CRM of the call's agent.
+    Push,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -105,6 +107,7 @@ impl Target {
         match self {
             Target::Callback => "callback",
             Target::Webhook { id } => id,
+            Target::Push => "push",
         }
     }
 
@@ -112,13 +115,14 @@ impl Target {
         match self {
             Target::Callback => "callback_url",
             Target::Webhook { .. } => "webhook",
+            Target::Push => "post_call_push",
         }
     }
 
     pub fn webhook(&self) -> Option<&str> {
         match self {
             Target::Webhook { id } => Some(id),
-            Target::Callback => None,
+            Target::Callback | Target::Push => None,
         }
     }
 }

@@ -6,11 +6,14 @@ use crate::event::{Event, Outcome, Status, Told};
 use crate::record::Record;
 use crate::time::Time;
 use crate::voice::{EndedBy, Line, Speaker, VoiceEvent};
-use serde_json::{Value, json};
+use serde_json::{Map, Value, json};
 
 /// The report of this kind about a call; `None` if there is none.
 pub fn of_call(kind: Kind, record: &Record, call: &Call) -> Option<Value> {
-    let at = call.ended()?.at;
+    let at = match kind {
+        Kind::CallEnded => call.ended()?.at,
+        Kind::AnalysisReady => call.analysed_at()?,
+    };
     let head = Head {
         kind,
         at,
@@ -89,6 +92,11 @@ fn events(begun: Time) -> Vec<Event> {
             outcome: Outcome::Completed,
             reason: "contact_hung_up".to_owned(),
             by: Some(EndedBy::Contact),
+        },
+        Event::Analysis {
+            at: begun.plus_s(75),
+            result: Map::from_iter([("disposition".to_owned(), json!("confirmed"))]),
+            late: true,
         },
     ]
 }
