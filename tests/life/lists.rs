@@ -126,11 +126,31 @@ fn a_search_ends_at_its_beginning_in_time() {
     assert_eq!(names(&list), ["new"]);
     assert_eq!(list["has_more"], false);
     assert_eq!(memory.operations.borrow().document_requests - before, 1);
-    let list = get(
-        &memory,
-        &format!("/v1/calls?created_before={since}&limit=1"),
-    );
-    assert_eq!(names(&list), ["old-249"]);
+}
+
+/// What is newer than asked for is not looked through either.
+#[test]
+fn a_search_begins_at_its_end_in_time() {
+    let memory = Memory::demo();
+    for number in 0..50 {
+        place(&memory, &format!("old-{number}"));
+    }
+    memory.pass_s(7_200);
+    for number in 0..1_200 {
+        place(&memory, &format!("new-{number}"));
+    }
+    let before = calls::time::Time(1_795_167_000_000).plus_s(3_600).rfc3339();
+    let asked = memory.operations.borrow().document_requests;
+    let path = format!("/v1/calls?created_before={before}&limit=40");
+    let list = get(&memory, &path);
+    assert!(memory.operations.borrow().document_requests - asked < 10);
+    assert_eq!((names(&list).len(), names(&list)[0]), (40, "old-49"));
+    let next = list["next_cursor"].as_str().unwrap();
+    let list = get(&memory, &format!("{path}&cursor={next}"));
+    assert_eq!((names(&list).len(), names(&list)[9]), (10, "old-0"));
+    assert_eq!(list["has_more"], false);
+    let list = get(&memory, "/v1/calls?created_before=2026-11-01");
+    assert_eq!(names(&list).len(), 0);
 }
 
 /// Pages count from where the first one began, for a quarter of an hour after the last was read.
