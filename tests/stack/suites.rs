@@ -43,9 +43,11 @@ pub(crate) const SUITES: &[Suite] = &[
     suite("wrangler deploy --dry-run", Wrangler("deploy --dry-run --outdir target/dev/dry-run")),
     suite("contract cases, workerd", Tests("test -p tests --test workerd -- --ignored")).on(WORKER),
     suite("calls, workerd", Tests("test -p tests --test calls -- --ignored")).on(WORKER),
+    suite("reports, workerd", Tests("test -p tests --test reports -- --ignored")).on(WORKER),
     suite("containers, workerd", Tests("test -p tests --test containers -- --ignored")).on(WORKER).with_containers(),
     suite("contract cases, Spin", Tests("test -p tests --test spin -- --ignored")).on(SPIN),
     suite("calls, Spin", Tests("test -p tests --test calls -- --ignored")).on(SPIN),
+    suite("reports, Spin", Tests("test -p tests --test reports -- --ignored")).on(SPIN),
     suite("containers, Spin", Tests("test -p tests --test containers -- --ignored")).on(SPIN).with_containers(),
     suite("nothing left running", Leftovers),
 ];

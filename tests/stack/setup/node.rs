@@ -27,7 +27,8 @@ pub(crate) fn packages() -> Result<()> {
     let lock = std::fs::read_to_string(place::root().join("tests/package-lock.json"))?;
     let kept = place::node_modules().join(".installed-from");
     let there = std::fs::read_to_string(&kept).is_ok_and(|text| text == lock);
-    let explain = (!there).then_some("wrangler, esbuild, binaryen, twilio: about half a minute");
+    let explain = (!there)
+        .then_some("wrangler, esbuild, binaryen, twilio, standardwebhooks: about half a minute");
     step("npm packages", explain, || {
         if !there {
             let mut npm = program("npm");
