@@ -5,6 +5,7 @@
 mod check;
 mod crm;
 mod lines;
+mod webhooks;
 
 use crate::reply::{self, Reply};
 use crate::store::{self, PREFIXES};
@@ -76,6 +77,7 @@ async fn write(host: &impl Platform, checked: Checked) -> Result<(), Fault> {
     for agent in &checked.agents {
         store::write(host, &store::agent_name(&agent.id), agent).await?;
     }
+    webhooks::write(host, &checked.webhooks).await?;
     account::note_agents(host, &checked.agents).await?;
     for (name, agent) in &checked.names {
         host.put(name, agent).await?;
@@ -104,7 +106,13 @@ pub(crate) async fn export(
             };
             let id = &name[prefix.len()..];
             let lines = match prefix {
-                "organization/" => lines::of_organization(parse::<Organization>(&name, &stored)?),
+                "organization/" => {
+                    let organization = parse::<Organization>(&name, &stored)?;
+                    let webhooks = webhooks::lines(host, &organization.id).await?;
+                    let mut lines = lines::of_organization(organization);
+                    lines.extend(webhooks);
+                    lines
+                }
                 "agent/" => vec![lines::of_agent(parse::<Agent>(&name, &stored)?)],
                 "key/" => vec![lines::of_key(id, parse::<Key>(&name, &stored)?)],
                 _ => Vec::new(),

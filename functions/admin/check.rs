@@ -4,6 +4,7 @@ use super::crm::{self, Whose};
 use super::lines::{
     AgentLine, KeyLine, Line, NumberLine, Numbered, OrganizationLine, TelephonyLine,
 };
+use super::webhooks::{self, AllImported};
 use crate::{Fault, Platform, store};
 use calls::config::{
     Agent, Key, Names, Number, OnMachine, Opens, Organization, Script, Telephony, VERSION,
@@ -40,6 +41,7 @@ pub(super) struct Checked {
     pub(super) gone: Vec<String>,
     /// SHA-256 and key.
     pub(super) keys: Vec<(String, Key)>,
+    pub(super) webhooks: AllImported,
 }
 
 impl Plan {
@@ -52,6 +54,8 @@ impl Plan {
                 Line::Number(line) => Some(&line.organization),
                 Line::Agent(line) => line.organization.as_ref(),
                 Line::Key(line) => line.organization.as_ref(),
+                Line::Webhook(line) => Some(&line.organization),
+                Line::CallbackSecret(line) => Some(&line.organization),
             };
             if let Some(id) =
                 organization.filter(|id| is_slug(id) && !plan.organizations.contains_key(*id))
@@ -165,6 +169,22 @@ pub(super) fn check(
                         number,
                         format!("default_telephony_configuration {id} is not in the import"),
                     );
+                }
+            }
+            Line::Webhook(line) => {
+                let known = known(&plan, &line.organization);
+                let added =
+                    known.and_then(|()| webhooks::webhook(host, line, &mut checked.webhooks));
+                if let Err(why) = added {
+                    refuse(number, why);
+                }
+            }
+            Line::CallbackSecret(line) => {
+                let known = known(&plan, &line.organization);
+                let added = known
+                    .and_then(|()| webhooks::callback_secret(host, line, &mut checked.webhooks));
+                if let Err(why) = added {
+                    refuse(number, why);
                 }
             }
             Line::TelephonyConfiguration(_) => {}
@@ -504,6 +524,13 @@ fn hash(line: &KeyLine) -> Result<String, String> {
             Ok(hash.to_ascii_lowercase())
         }
         _ => Err("either key or sha256 (64 hex digits) is required".to_owned()),
+    }
+}
+
+fn known(plan: &Plan, organization: &str) -> Result<(), String> {
+    match plan.organizations.contains_key(organization) {
+        true => Ok(()),
+        false => Err(no_organization(organization)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The lines of an import and an export. One line describes one thing and names its kind in `type`.
 
 use super::crm::{self, PreFetchLine, PushLine};
+use super::webhooks::{CallbackSecretLine, WebhookLine};
 use calls::analysis::Analysis;
 use calls::config::{
     ActiveHours, Agent, Key, Number, Opens, Organization, Permission, Script, Telephony,
@@ -19,6 +20,8 @@ pub(super) enum Line {
     Number(NumberLine),
     Agent(Box<AgentLine>),
     Key(KeyLine),
+    Webhook(WebhookLine),
+    CallbackSecret(CallbackSecretLine),
 }
 
 #[derive(Debug, Serialize, Deserialize)]

@@ -14,7 +14,7 @@ use http::Request;
 use validation::WebhookUrl;
 
 /// Where callback URLs stand among an organization's webhooks.
-pub(super) const CALLBACKS: &str = "callbacks";
+pub(crate) const CALLBACKS: &str = "callbacks";
 
 /// Why nothing is sent.
 pub(super) enum Refused {

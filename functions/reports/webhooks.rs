@@ -1,6 +1,6 @@
 //! `/v1/webhooks`: an organization's subscriptions to reports.
 
-use super::destination::CALLBACKS;
+pub(crate) use super::destination::CALLBACKS;
 use crate::access::{self, Account};
 use crate::list;
 use crate::reply::{self, Reply};
@@ -23,7 +23,7 @@ use validation::{Fields, Issue, Rule, WebhookUrl, query};
 const SAMPLES: usize = 3;
 
 /// An organization's webhooks as they stand.
-pub(super) async fn read(host: &impl Platform, organization: &str) -> Result<Webhooks, Fault> {
+pub(crate) async fn read(host: &impl Platform, organization: &str) -> Result<Webhooks, Fault> {
     documents::read(
         host,
         &Owner::Organization(organization.to_owned()),

@@ -1,13 +1,15 @@
 //! Reports out: that each arrives once whatever fails, is tried again on schedule, and stays visible when it is dead.
 
-use super::{KEY, Placed, TOKEN, place_in};
+mod crash;
+mod webhooks;
+
+use super::{KEY, Placed};
 use calls::report::signature;
 use calls::secret::Secret;
 use calls::time::Time;
 use functions::SendError;
 use http::{Request, Response};
 use serde_json::{Value, json};
-use std::collections::BTreeMap;
 use tests::driver::Driver;
 use tests::memory::Memory;
 
@@ -280,101 +282,6 @@ fn what_is_refused_is_dead_at_once_and_can_be_sent_again() {
 }
 
 #[test]
-fn gone_disables_the_webhook() {
-    let memory = Memory::demo();
-    let (webhook, _) = subscribe(&memory, HOOK);
-    answers(&memory, HOOK, &[410]);
-    let placed = place(memory, None);
-    placed.be_busy();
-    assert_eq!(placed.states(), ["dead"]);
-    let path = format!("/v1/webhooks/{webhook}");
-    let (_, shown) = ask(&placed.memory, "GET", &path, &Value::Null);
-    assert_eq!(shown["status"], "disabled");
-    // Neither the next call nor a resend reaches it …
-    let id = placed.deliveries()[0]["id"].as_str().unwrap().to_owned();
-    let resend = format!("{path}/deliveries/{id}/resend");
-    assert_eq!(ask(&placed.memory, "POST", &resend, &Value::Null).0, 422);
-    // … until it is enabled.
-    ask(
-        &placed.memory,
-        "POST",
-        &format!("{path}/enable"),
-        &Value::Null,
-    );
-    assert_eq!(ask(&placed.memory, "POST", &resend, &Value::Null).0, 202);
-    placed.pass(1);
-    assert_eq!(placed.states(), ["delivered"]);
-    assert_eq!(placed.to(HOOK).len(), 2);
-}
-
-#[test]
-fn what_is_on_its_way_to_nobody_is_cancelled() {
-    let memory = Memory::demo();
-    let (webhook, _) = subscribe(&memory, HOOK);
-    answers(&memory, HOOK, &[500]);
-    let placed = place(memory, None);
-    placed.be_busy();
-    ask(
-        &placed.memory,
-        "DELETE",
-        &format!("/v1/webhooks/{webhook}"),
-        &Value::Null,
-    );
-    placed.pass(60);
-    assert_eq!(placed.states(), ["cancelled"]);
-    assert_eq!(placed.to(HOOK).len(), 1);
-    assert!(placed.memory.wakes.borrow().is_empty());
-}
-
-#[test]
-fn two_secrets_sign_for_a_day() {
-    let memory = Memory::demo();
-    let (webhook, old) = subscribe(&memory, HOOK);
-    let path = format!("/v1/webhooks/{webhook}/rotate");
-    let (_, shown) = ask(&memory, "POST", &path, &Value::Null);
-    let new = Secret::new(shown["secret"].as_str().unwrap());
-    assert_ne!(old, new);
-    // Tried again after more than a day.
-    answers(&memory, HOOK, &[500]);
-    memory
-        .outside
-        .will_answer(HOOK, Ok(answer(503, &[("retry-after", "99999999")])));
-    let placed = place(memory, None);
-    placed.be_busy();
-    placed.pass(7);
-    placed.memory.pass_s(86_500);
-    placed.pass(1);
-    let sent = placed.to(HOOK);
-    assert_eq!(sent.len(), 3);
-    for attempt in &sent {
-        assert!(signed_with(attempt, &new));
-    }
-    assert!(signed_with(&sent[0], &old) && signed_with(&sent[1], &old));
-    assert!(!signed_with(&sent[2], &old));
-    for (_, document) in placed.memory.documents.borrow().iter() {
-        assert!(
-            !document.contains("whsec_"),
-            "a secret lies open: {document}"
-        );
-    }
-}
-
-#[test]
-fn callbacks_are_signed_once_there_is_a_secret() {
-    let memory = Memory::demo();
-    let (_, shown) = ask(
-        &memory,
-        "POST",
-        "/v1/webhooks/callbacks/rotate",
-        &Value::Null,
-    );
-    let secret = Secret::new(shown["secret"].as_str().unwrap());
-    let placed = place(memory, Some(CALLBACK));
-    placed.be_busy();
-    assert!(signed_with(&placed.to(CALLBACK)[0], &secret));
-}
-
-#[test]
 fn where_a_report_may_go_is_asked_again_each_time() {
     let mut memory = Memory::demo();
     memory.allow_origins(&["http://10.0.0.7:8080"]);
@@ -389,163 +296,6 @@ fn where_a_report_may_go_is_asked_again_each_time() {
     assert_eq!(placed.states(), ["dead"]);
     let error = placed.deliveries()[0]["attempts"][1]["error"].clone();
     assert_eq!(error, "the URL must be an https URL");
-}
-
-#[test]
-fn two_wakers_send_once() {
-    let memory = Memory::demo();
-    subscribe(&memory, HOOK);
-    memory.outside.wakes.set(true);
-    let placed = place(memory, Some(CALLBACK));
-    placed.be_busy();
-    placed.pass(100);
-    assert_eq!((placed.to(HOOK).len(), placed.to(CALLBACK).len()), (1, 1));
-    assert_eq!(placed.states(), ["delivered", "delivered"]);
-}
-
-/// The host dies after any number of steps of ending a call and reporting it. Each receiver hears of it under one id,
-/// and once it answered 2xx and that was stored, never again.
-#[test]
-fn the_host_dies_while_reporting() {
-    let mut ends = 0;
-    for survives in 0..60 {
-        let memory = Memory::demo();
-        let (webhook, _) = subscribe(&memory, HOOK);
-        subscribe(&memory, "https://hooks.example/b");
-        let placed = place(memory, Some(CALLBACK));
-        placed.memory.fail_after(survives);
-        let _ = placed.callback("StatusCallback", &[("CallStatus", "busy")], TOKEN);
-        placed.pass(1);
-        let lived = placed.states() == ["delivered"; 3];
-        placed.memory.heal();
-        // Twilio repeats what was not answered 2xx.
-        placed.status("busy");
-        placed.pass(100);
-        placed.ends("busy", "busy");
-        assert_eq!(placed.states(), ["delivered"; 3], "survived {survives}");
-        let mut sent: BTreeMap<String, Vec<String>> = BTreeMap::new();
-        for request in placed.memory.outside.seen.borrow().iter() {
-            let ids = sent.entry(request.uri().to_string()).or_default();
-            ids.push(header(request, "webhook-id").to_owned());
-        }
-        assert_eq!(sent.len(), 3, "survived {survives}");
-        for (url, mut ids) in sent {
-            let attempts = ids.len();
-            ids.dedup();
-            assert_eq!(ids.len(), 1, "survived {survives}: {url} got two reports");
-            assert!(attempts <= 2, "survived {survives}: {url} got {attempts}");
-        }
-        let path = format!("/v1/webhooks/{webhook}/deliveries");
-        let (_, listed) = ask(&placed.memory, "GET", &path, &Value::Null);
-        assert_eq!(
-            listed["data"].as_array().unwrap().len(),
-            1,
-            "survived {survives}"
-        );
-        assert!(placed.memory.wakes.borrow().is_empty());
-        ends += usize::from(lived);
-    }
-    // The last rounds died after all was done: no step was left out.
-    assert!(ends > 3 && ends < 50, "{ends}");
-}
-
-/// The host dies while a dead letter is sent again by hand.
-#[test]
-fn the_host_dies_while_resending() {
-    for survives in 0..12 {
-        let memory = Memory::demo();
-        subscribe(&memory, HOOK);
-        answers(&memory, HOOK, &[400]);
-        let placed = place(memory, None);
-        placed.be_busy();
-        let id = placed.deliveries()[0]["id"].as_str().unwrap().to_owned();
-        let path = format!("/v1/calls/{}/deliveries/{id}/resend", placed.id());
-        placed.memory.fail_after(survives);
-        let (status, _) = ask(&placed.memory, "POST", &path, &Value::Null);
-        placed.pass(1);
-        placed.memory.heal();
-        placed.pass(60);
-        let expected = if status == 202 { "delivered" } else { "dead" };
-        assert_eq!(placed.states(), [expected], "survived {survives}");
-    }
-}
-
-#[test]
-fn many_are_sent_again() {
-    let memory = Memory::demo();
-    let (webhook, _) = subscribe(&memory, HOOK);
-    answers(&memory, HOOK, &[400, 400, 400, 200]);
-    let mut placed = place_in(memory, "+15005550010");
-    for index in 0..4 {
-        if index > 0 {
-            placed = place_in(placed.memory, "+15005550010");
-        }
-        let last = placed.memory.twilio.placed.borrow().len() - 1;
-        let sid = placed.memory.twilio.placed.borrow()[last].0.clone();
-        placed
-            .memory
-            .twilio
-            .standing
-            .borrow_mut()
-            .insert(sid, "busy".to_owned());
-        placed.pass(60);
-    }
-    let path = format!("/v1/webhooks/{webhook}/deliveries");
-    let (_, first) = ask(
-        &placed.memory,
-        "GET",
-        &format!("{path}?limit=3"),
-        &Value::Null,
-    );
-    assert_eq!(first["data"].as_array().unwrap().len(), 3);
-    assert_eq!(first["data"][0]["status"], "delivered");
-    let next = first["next_cursor"].as_str().unwrap();
-    let (_, second) = ask(
-        &placed.memory,
-        "GET",
-        &format!("{path}?limit=3&cursor={next}"),
-        &Value::Null,
-    );
-    assert_eq!(second["data"].as_array().unwrap().len(), 1);
-    assert_eq!(second["has_more"], false);
-    // Only those from the second call on.
-    let from = first["data"][2]["created_at"].clone();
-    let body = json!({ "status": "dead", "created_from": from });
-    let (status, shown) = ask(&placed.memory, "POST", &format!("{path}/resend"), &body);
-    assert_eq!((status, &shown["resent"]), (202, &json!(2)), "{shown}");
-    placed.pass(1);
-    let (_, listed) = ask(&placed.memory, "GET", &path, &Value::Null);
-    let states: Vec<_> = listed["data"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|one| one["status"].clone())
-        .collect();
-    assert_eq!(states, ["delivered", "delivered", "delivered", "dead"]);
-    let (_, shown) = ask(
-        &placed.memory,
-        "POST",
-        &format!("{path}/resend"),
-        &json!([{}]),
-    );
-    assert_eq!(shown["resent"], 1);
-}
-
-#[test]
-fn an_organization_has_fifty_webhooks_at_most() {
-    let memory = Memory::demo();
-    for _ in 0..50 {
-        subscribe(&memory, HOOK);
-    }
-    let asked = json!({ "url": HOOK, "events": ["call.ended"] });
-    let (status, shown) = ask(&memory, "POST", "/v1/webhooks", &asked);
-    assert_eq!((status, &shown["errors"][0]["field"]), (422, &json!("url")));
-    // All of them hear of a call, in rounds.
-    let placed = place(memory, None);
-    placed.be_busy();
-    placed.pass(12);
-    assert_eq!(placed.to(HOOK).len(), 50);
-    assert_eq!(placed.states(), vec!["delivered"; 50]);
 }
 
 /// What is logged names no URL and says nothing of the answer.
