@@ -322,6 +322,7 @@ impl Platform for Memory {
 
     async fn wake_at(&self, call: CallId, at: Time) -> Result<(), Fault> {
         self.count(|operations| operations.wakes_asked += 1);
+        self.may_fail()?;
         let mut wakes = self.wakes.borrow_mut();
         let earliest = wakes.get(&call).map_or(at, |armed| at.min(*armed));
         wakes.insert(call, earliest);
