@@ -5,7 +5,7 @@ use http::Request;
 use serde_json::{Value, json};
 use std::time::{Duration, Instant};
 
-const KEY: &str = "rd_test_demo_rest_4f1c2a9e7b3d5860";
+pub const KEY: &str = "rd_test_demo_rest_4f1c2a9e7b3d5860";
 pub const AGENT: &str = "/api/v1/public/agent/5f0c3a52-6d1e-4c7b-9a38-2b7e41d0c9aa";
 pub const DRAFT: &str = "/api/v1/public/agent/test/5f0c3a52-6d1e-4c7b-9a38-2b7e41d0c9aa";
 
