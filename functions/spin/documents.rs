@@ -161,7 +161,7 @@ mod tests {
                 })
                 .collect();
             // The first ends between counting and storing.
-            let numbers = store.run(appenders, &[(0, 2)]);
+            let numbers = store.run(appenders, &[(0, 3)]);
             let read = |upto, most| {
                 store
                     .alone(entries(&store, &owner, "s", upto, most))
