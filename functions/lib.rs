@@ -25,6 +25,7 @@ mod mailbox;
 mod openapi;
 mod place;
 pub mod platform;
+mod reconcile;
 mod reply;
 mod reports;
 mod retry;

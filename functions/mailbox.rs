@@ -3,7 +3,7 @@
 
 use crate::ledger::{self, Standing};
 use crate::reply::{self, Reply};
-use crate::{Owner, Platform, SendError, documents, place, settle, webhook};
+use crate::{Owner, Platform, SendError, documents, place, reconcile, settle, webhook};
 use calls::config::OnMachine;
 use calls::event::Event;
 use calls::id::CallId;
@@ -90,7 +90,7 @@ async fn speak(
     if !first {
         return Ok(());
     }
-    let cause = match host.send(request, settle::ASK_MS).await {
+    let cause = match host.send(request, reconcile::ASK_MS).await {
         Ok(answer) if answer.status().is_success() => return Ok(()),
         Ok(answer) => format!("the provider answered {}", answer.status()),
         Err(SendError::NotSent(cause)) => cause,

@@ -4,7 +4,7 @@ use crate::fire::{self, Fired};
 use crate::idempotency::{self, Found, Intent};
 use crate::ledger::{self, Standing};
 use crate::reply::{self, Reply};
-use crate::{Fault, Opened, Platform, contacts, gates, list, settle};
+use crate::{Fault, Opened, Platform, contacts, gates, list, reconcile, settle};
 use calls::call::Call;
 use calls::config::Organization;
 use calls::dialect::{Dialect, PlaceCall};
@@ -69,7 +69,7 @@ pub(crate) async fn place(
             return Err(idempotency::refusal(&refused));
         }
         Fired::Placed(standing) if standing.call.sid().is_none() && dialect.names_sid() => {
-            settle::wait_for_sid(host, id).await?
+            reconcile::wait_for_sid(host, id).await?
         }
         Fired::Placed(standing) => standing,
     };

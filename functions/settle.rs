@@ -2,9 +2,9 @@
 
 use crate::ledger::{self, Standing};
 use crate::reply::{self, Reply};
-use crate::{Fault, Platform, SendError, aftermath, join, schedule, store, voice};
+use crate::{Fault, Platform, aftermath, join, reconcile, schedule, store, voice};
 use calls::call::Verdict;
-use calls::event::Event;
+use calls::event::{Event, Outcome};
 use calls::id::CallId;
 use calls::problem::Problem;
 use calls::record::Record;
@@ -14,14 +14,8 @@ use calls::voice::{EndedBy, Kind, VoiceEvent};
 use http::Request;
 use serde_json::{Value, json};
 
-/// How long Twilio's answer to a question is waited for.
-pub(crate) const ASK_MS: u64 = 8_000;
 /// How long after a missed deadline the next look is taken.
 const LOOK_AGAIN_S: u64 = 15;
-/// How long past its deadline a call may stay open while Twilio cannot be asked or says it is still live.
-const GIVE_UP_S: u64 = 300;
-/// How long past its deadline a call that Twilio does not know of is looked for.
-const SEARCH_S: u64 = 30;
 /// How many due calls one tick wakes.
 const CALLS_PER_TICK: usize = 20;
 
@@ -31,7 +25,15 @@ pub(crate) async fn after(
     id: CallId,
     standing: &Standing,
 ) -> Result<(), Fault> {
-    if standing.call.ended().is_some() {
+    if let Some(verdict) = standing.call.ended() {
+        // It was given up on, and rings after all: nobody is there to talk to whoever answers.
+        if let (Outcome::Lost, false, Some(sid)) = (
+            verdict.outcome,
+            standing.call.provider_ended(),
+            standing.call.sid(),
+        ) {
+            hang_up(host, &standing.record, sid).await;
+        }
         return Ok(());
     }
     if let Some(verdict) = standing.call.verdict(host.now()) {
@@ -119,7 +121,7 @@ pub async fn wake(host: &impl Platform, id: CallId) -> Result<Option<Time>, Faul
     }
     let standing = match standing.call.verdict(now) {
         Some(_) => standing,
-        None => reconcile(host, id, standing, deadline).await?,
+        None => reconcile::reconcile(host, id, standing, deadline).await?,
     };
     match standing.call.verdict(host.now()) {
         Some(verdict) => {
@@ -136,158 +138,6 @@ pub async fn wake(host: &impl Platform, id: CallId) -> Result<Option<Time>, Faul
             ))
         }
     }
-}
-
-/// Asks Twilio how a call stands whose deadline has passed. Past all patience the call is lost, with the evidence.
-async fn reconcile(
-    host: &impl Platform,
-    id: CallId,
-    standing: Standing,
-    deadline: Time,
-) -> Result<Standing, Fault> {
-    let now = host.now();
-    if standing.record.kind != Kind::Phone {
-        // Nobody but its voice knows of it.
-        let lost = lost(now, "its voice was not heard of again");
-        return ledger::add(host, id, &[lost]).await;
-    }
-    let overdue_s = now.0.saturating_sub(deadline.0) / 1000;
-    let found = match standing.call.sid() {
-        Some(sid) => ask(host, &standing.record, sid).await,
-        None => search(host, id, &standing).await,
-    };
-    let event = match found {
-        Found::Stands(event) => {
-            // Its conversation is over, or too long: nobody should be left holding a phone.
-            let live = matches!(&event, Event::Provider { status, .. } if !status.is_final());
-            if let (true, Some(sid)) = (live, standing.call.sid()) {
-                hang_up(host, &standing.record, sid).await;
-            }
-            if live && overdue_s >= GIVE_UP_S {
-                lost(now, "the provider says the call is live long past its end")
-            } else {
-                event
-            }
-        }
-        Found::Nothing if standing.call.sid().is_some() || overdue_s >= SEARCH_S => {
-            lost(now, "the provider knows of no such call")
-        }
-        Found::Unreachable if overdue_s >= GIVE_UP_S => {
-            lost(now, "the provider could not be asked")
-        }
-        Found::Nothing | Found::Unreachable => return Ok(standing),
-    };
-    log(
-        host,
-        "info",
-        "a call past its deadline was reconciled",
-        &id,
-        &event.name(),
-    );
-    ledger::add(host, id, &[event]).await
-}
-
-enum Found {
-    Stands(Event),
-    Nothing,
-    Unreachable,
-}
-
-fn lost(at: Time, evidence: &str) -> Event {
-    Event::Lost {
-        at,
-        evidence: evidence.to_owned(),
-    }
-}
-
-async fn ask(host: &impl Platform, record: &Record, sid: &str) -> Found {
-    let Ok(auth) = ledger::credential(host, record) else {
-        return Found::Unreachable;
-    };
-    let Some(request) = dial::ask(record, &auth, sid) else {
-        return Found::Unreachable;
-    };
-    match host.send(request, ASK_MS).await {
-        Ok(answer) if answer.status() == 404 => Found::Nothing,
-        Ok(answer) if answer.status().is_success() => {
-            let call: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
-            dial::standing(&call, host.now()).map_or(Found::Unreachable, Found::Stands)
-        }
-        Ok(_) | Err(SendError::NotSent(_) | SendError::Unclear(_)) => Found::Unreachable,
-    }
-}
-
-/// Looks for a call whose dial had no clear answer. Only an unmistakable one is adopted: not another call's, and not
-/// one of two that may be it.
-async fn search(host: &impl Platform, id: CallId, standing: &Standing) -> Found {
-    let record = &standing.record;
-    let began = standing.call.dial_began(record);
-    let Ok(auth) = ledger::credential(host, record) else {
-        return Found::Unreachable;
-    };
-    let Some(request) = dial::search(record, &auth, began) else {
-        return Found::Unreachable;
-    };
-    let found: Value = match host.send(request, ASK_MS).await {
-        Ok(answer) if answer.status().is_success() => {
-            serde_json::from_slice(answer.body()).unwrap_or_default()
-        }
-        Ok(_) | Err(_) => return Found::Unreachable,
-    };
-    let mut own = Vec::new();
-    for event in dial::candidates(&found, began, host.now()) {
-        let Event::Provider { sid, .. } = &event else {
-            continue;
-        };
-        match store::call_of_sid(host, &record.organization, sid).await {
-            Ok(Some(other)) if other != id => {}
-            Ok(_) => own.push(event),
-            Err(_) => return Found::Unreachable,
-        }
-    }
-    if own.len() > 1 {
-        log(
-            host,
-            "warn",
-            "several calls may be the one looked for",
-            &id,
-            &own.len().to_string(),
-        );
-        return Found::Nothing;
-    }
-    let Some(event) = own.pop() else {
-        return Found::Nothing;
-    };
-    // Another call may look for the same one at this moment: the first to take it has it.
-    let taken = match &event {
-        Event::Provider { sid, .. } => store::name_call(host, &record.organization, sid, id).await,
-        _ => Ok(true),
-    };
-    match taken {
-        Ok(true) => Found::Stands(event),
-        Ok(false) => Found::Nothing,
-        Err(_) => Found::Unreachable,
-    }
-}
-
-/// Waits up to eight seconds for the SID of a call whose dial had no clear answer: its first callback brings it,
-/// or Twilio's list does.
-pub(crate) async fn wait_for_sid(host: &impl Platform, id: CallId) -> Result<Standing, Problem> {
-    for second in 1..=8 {
-        host.pause(1_000).await;
-        let standing = ledger::read(host, id)
-            .await?
-            .ok_or_else(|| Problem::NoCall(id.to_string()))?;
-        if standing.call.sid().is_some() {
-            return Ok(standing);
-        }
-        if second % 3 == 0
-            && let Found::Stands(event) = search(host, id, &standing).await
-        {
-            return Ok(ledger::add(host, id, &[event]).await?);
-        }
-    }
-    Err(Problem::DialUnknown(id.to_string()))
 }
 
 /// Ends a call somebody wants ended. One whose SID is not known yet is ended when it is.
@@ -343,7 +193,7 @@ pub(crate) async fn hang_up(host: &impl Platform, record: &Record, sid: &str) ->
         return false;
     };
     // 21220: the call has ended already, which is what was wanted.
-    match host.send(request, ASK_MS).await {
+    match host.send(request, reconcile::ASK_MS).await {
         Ok(answer) => {
             let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
             answer.status().is_success() || body["code"] == 21_220

@@ -50,6 +50,34 @@ fn an_unclear_dial_that_never_was_ends_as_lost() {
     assert_eq!(placed.memory.twilio.asked.borrow().len(), 1);
 }
 
+/// Given up on, it rings after all: nobody is left holding a phone.
+#[test]
+fn a_lost_call_that_rings_after_all_is_hung_up() {
+    let placed = place("+15005550018");
+    placed.memory.twilio.forgetful.set(true);
+    placed.pass(100);
+    placed.ends("lost", "the provider knows of no such call");
+    placed.status("ringing");
+    assert_eq!(*placed.memory.twilio.hung_up.borrow(), [placed.sid()]);
+    placed.status("canceled");
+    placed.ends("lost", "the provider knows of no such call");
+    assert_eq!(placed.memory.twilio.hung_up.borrow().len(), 1);
+    assert_eq!(placed.memory.twilio.asked.borrow().len(), 1);
+}
+
+/// An unclear dial that rings for a while is left to ring.
+#[test]
+fn an_adopted_call_rings_as_long_as_any() {
+    let placed = place("+15005550018");
+    placed.memory.pass_s(2);
+    placed.status("ringing");
+    placed.pass(20);
+    assert!(placed.memory.twilio.hung_up.borrow().is_empty());
+    assert_eq!(placed.call()["status"], "ringing");
+    placed.status("no-answer");
+    placed.ends("no_answer", "no_answer");
+}
+
 fn keyed(to: &str, key: &str) -> Request<Vec<u8>> {
     let mut request = trigger(to);
     request

@@ -85,6 +85,133 @@ fn any_order_and_any_repetition_give_the_same_call() {
     assert_eq!(seen, 5040);
 }
 
+fn answered_by(s: u64, word: &str) -> Event {
+    Event::AnsweredBy {
+        at: at(s),
+        answered_by: word.to_owned(),
+    }
+}
+
+/// Sequences of a scheduled call: a dial that broke off and was adopted, a message left on a mailbox, a chain that goes on.
+fn later_calls() -> [Vec<Event>; 3] {
+    let unknown = Event::DialUnknown {
+        at: at(51),
+        cause: "broke off".to_owned(),
+    };
+    let polled = Event::Provider {
+        at: at(60),
+        told: Told::Poll,
+        status: Status::Busy,
+        sid: "CA1".to_owned(),
+        happened: None,
+        duration_s: None,
+        sip: None,
+        error: None,
+    };
+    let fired = Event::Fired { at: at(1) };
+    let ended = Event::Ended {
+        at: at(61),
+        outcome: Outcome::Busy,
+        reason: "busy".to_owned(),
+        by: None,
+    };
+    let next = Event::NextAttempt {
+        at: at(62),
+        call: "next".to_owned(),
+        due: at(90),
+    };
+    let postponed = Event::Postponed {
+        at: at(0),
+        until: at(1),
+        why: "no_capacity".to_owned(),
+    };
+    [
+        vec![
+            postponed,
+            fired.clone(),
+            unknown,
+            provider(55, "ringing"),
+            polled,
+            provider(70, "completed"),
+        ],
+        vec![
+            fired.clone(),
+            dialled(),
+            provider(5, "in-progress"),
+            answered_by(8, "unknown"),
+            answered_by(9, "machine_end_beep"),
+            Event::MessageStarted { at: at(10) },
+            Event::MessageLeft { at: at(15) },
+        ],
+        vec![
+            fired,
+            dialled(),
+            provider(4, "busy"),
+            ended,
+            next,
+            Event::CancelAsked { at: at(63) },
+            provider(64, "completed"),
+        ],
+    ]
+}
+
+#[test]
+fn any_order_of_a_scheduled_calls_facts_gives_the_same_call() {
+    for mut events in later_calls() {
+        let expected = Call::fold(events.clone());
+        let verdict = expected.verdict(at(100));
+        let n = events.len();
+        permutations(&mut events, n, &mut |order| {
+            let call = Call::fold(order.iter().chain(order.iter().rev()).cloned());
+            assert_eq!(call, expected);
+            assert_eq!(call.verdict(at(100)), verdict);
+        });
+    }
+}
+
+#[test]
+fn verdicts_on_calls_that_waited() {
+    use Outcome::*;
+    let [adopted, message, chain] = later_calls();
+    // A not-connected end, though asked for, outranks a `completed` that follows it.
+    check(&adopted, 100, Some((Busy, "busy", None)));
+    let completed = provider(20, "completed");
+    let left = [message, vec![completed.clone()]].concat();
+    let agent = Some(EndedBy::Agent);
+    check(&left, 100, Some((Voicemail, "message_left", agent)));
+    let cut: Vec<Event> = left
+        .iter()
+        .filter(|event| !matches!(event, Event::MessageLeft { .. }))
+        .cloned()
+        .collect();
+    check(&cut, 100, Some((Voicemail, "message_cut_short", agent)));
+    // Cancelling what follows an attempt is no verdict on the attempt.
+    check(&chain, 100, Some((Busy, "busy", None)));
+    let gateway = Some(EndedBy::Gateway);
+    let canceled = [Event::CancelAsked { at: at(1) }];
+    check(
+        &canceled,
+        2,
+        Some((Canceled, "canceled_before_dial", gateway)),
+    );
+    let closed = [Event::GateClosed {
+        at: at(1),
+        reason: "expired".to_owned(),
+    }];
+    check(&closed, 2, Some((Refused, "expired", None)));
+}
+
+#[test]
+fn who_can_tell_what_answered_counts_before_who_cannot() {
+    for words in [["unknown", "human"], ["human", "unknown"]] {
+        let call = Call::fold(words.map(|word| answered_by(1, word)));
+        assert_eq!(call.answered_by(), Some("human"));
+    }
+    let call = Call::fold([answered_by(1, "unknown")]);
+    assert_eq!(call.answered_by(), Some("unknown"));
+    assert!(!call.machine());
+}
+
 #[test]
 fn of_two_tellings_the_earlier_counts() {
     let early = Event::Provider {

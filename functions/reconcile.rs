@@ -1,0 +1,173 @@
+//! Asking Twilio how a call stands that nobody has heard of in time: by its SID, or, after an unclear dial, by both numbers
+//! and the time. A call that is found is taken up; one that is not is never dialled again.
+
+use crate::ledger::{self, Standing};
+use crate::settle::{hang_up, log};
+use crate::{Fault, Platform, SendError, store};
+use calls::event::Event;
+use calls::id::CallId;
+use calls::problem::Problem;
+use calls::record::Record;
+use calls::time::Time;
+use calls::twilio::dial;
+use calls::voice::Kind;
+use serde_json::Value;
+
+/// How long Twilio's answer to a question is waited for.
+pub(crate) const ASK_MS: u64 = 8_000;
+/// How long past its deadline a call may stay open while Twilio cannot be asked or says it is still live.
+const GIVE_UP_S: u64 = 300;
+/// How long past its deadline a call that Twilio does not know of is looked for.
+const SEARCH_S: u64 = 30;
+
+/// Asks Twilio how a call stands whose deadline has passed. Past all patience the call is lost, with the evidence.
+pub(crate) async fn reconcile(
+    host: &impl Platform,
+    id: CallId,
+    standing: Standing,
+    deadline: Time,
+) -> Result<Standing, Fault> {
+    let now = host.now();
+    if standing.record.kind != Kind::Phone {
+        // Nobody but its voice knows of it.
+        let lost = lost(now, "its voice was not heard of again");
+        return ledger::add(host, id, &[lost]).await;
+    }
+    let overdue_s = now.0.saturating_sub(deadline.0) / 1000;
+    let found = match standing.call.sid() {
+        Some(sid) => ask(host, &standing.record, sid).await,
+        None => search(host, id, &standing).await,
+    };
+    let event = match found {
+        Found::Stands(event) => {
+            // Its conversation is over, or too long: nobody should be left holding a phone.
+            let live = matches!(&event, Event::Provider { status, .. } if !status.is_final());
+            if let (true, Some(sid)) = (live, standing.call.sid()) {
+                hang_up(host, &standing.record, sid).await;
+            }
+            if live && overdue_s >= GIVE_UP_S {
+                lost(now, "the provider says the call is live long past its end")
+            } else {
+                event
+            }
+        }
+        Found::Nothing if standing.call.sid().is_some() || overdue_s >= SEARCH_S => {
+            lost(now, "the provider knows of no such call")
+        }
+        Found::Unreachable if overdue_s >= GIVE_UP_S => {
+            lost(now, "the provider could not be asked")
+        }
+        Found::Nothing | Found::Unreachable => return Ok(standing),
+    };
+    log(
+        host,
+        "info",
+        "a call past its deadline was reconciled",
+        &id,
+        &event.name(),
+    );
+    ledger::add(host, id, &[event]).await
+}
+
+enum Found {
+    Stands(Event),
+    Nothing,
+    Unreachable,
+}
+
+fn lost(at: Time, evidence: &str) -> Event {
+    Event::Lost {
+        at,
+        evidence: evidence.to_owned(),
+    }
+}
+
+async fn ask(host: &impl Platform, record: &Record, sid: &str) -> Found {
+    let Ok(auth) = ledger::credential(host, record) else {
+        return Found::Unreachable;
+    };
+    let Some(request) = dial::ask(record, &auth, sid) else {
+        return Found::Unreachable;
+    };
+    match host.send(request, ASK_MS).await {
+        Ok(answer) if answer.status() == 404 => Found::Nothing,
+        Ok(answer) if answer.status().is_success() => {
+            let call: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+            dial::standing(&call, host.now()).map_or(Found::Unreachable, Found::Stands)
+        }
+        Ok(_) | Err(SendError::NotSent(_) | SendError::Unclear(_)) => Found::Unreachable,
+    }
+}
+
+/// Looks for a call whose dial had no clear answer. Only an unmistakable one is adopted: not another call's, and not
+/// one of two that may be it.
+async fn search(host: &impl Platform, id: CallId, standing: &Standing) -> Found {
+    let record = &standing.record;
+    let began = standing.call.dial_began(record);
+    let Ok(auth) = ledger::credential(host, record) else {
+        return Found::Unreachable;
+    };
+    let Some(request) = dial::search(record, &auth, began) else {
+        return Found::Unreachable;
+    };
+    let found: Value = match host.send(request, ASK_MS).await {
+        Ok(answer) if answer.status().is_success() => {
+            serde_json::from_slice(answer.body()).unwrap_or_default()
+        }
+        Ok(_) | Err(_) => return Found::Unreachable,
+    };
+    let mut own = Vec::new();
+    for event in dial::candidates(&found, began, host.now()) {
+        let Event::Provider { sid, .. } = &event else {
+            continue;
+        };
+        match store::call_of_sid(host, &record.organization, sid).await {
+            Ok(Some(other)) if other != id => {}
+            Ok(_) => own.push(event),
+            Err(_) => return Found::Unreachable,
+        }
+    }
+    if own.len() > 1 {
+        log(
+            host,
+            "warn",
+            "several calls may be the one looked for",
+            &id,
+            &own.len().to_string(),
+        );
+        return Found::Nothing;
+    }
+    let Some(event) = own.pop() else {
+        return Found::Nothing;
+    };
+    // Another call may look for the same one at this moment: the first to take it has it.
+    let taken = match &event {
+        Event::Provider { sid, .. } => store::name_call(host, &record.organization, sid, id).await,
+        _ => Ok(true),
+    };
+    match taken {
+        Ok(true) => Found::Stands(event),
+        Ok(false) => Found::Nothing,
+        Err(_) => Found::Unreachable,
+    }
+}
+
+/// Waits up to eight seconds for the SID of a call whose dial had no clear answer: its first callback brings it,
+/// or Twilio's list does.
+pub(crate) async fn wait_for_sid(host: &impl Platform, id: CallId) -> Result<Standing, Problem> {
+    for second in 1..=8 {
+        host.pause(1_000).await;
+        let standing = ledger::read(host, id)
+            .await?
+            .ok_or_else(|| Problem::NoCall(id.to_string()))?;
+        if standing.call.sid().is_some() {
+            return Ok(standing);
+        }
+        if second % 3 == 0
+            && let Found::Stands(event) = search(host, id, &standing).await
+        {
+            return Ok(ledger::add(host, id, &[event]).await?);
+        }
+    }
+    Err(Problem::DialUnknown(id.to_string()))
+}
