@@ -124,6 +124,7 @@ pub(crate) async fn examine(
         metadata: wanted.metadata,
         timezone: agent.zone().name().to_owned(),
         fetched,
+        crm_s: 0,
         listed: 0,
         schedule,
         retry: wanted.retry.or_else(|| script.retry.clone()),

@@ -1,19 +1,24 @@
 //! `inbound`: a dialler brings a call in on `GET /ws/{bot_id}`. Checked before the upgrade, then a call like any other.
 
+use crate::ledger::{self, Standing};
 use crate::reply::{self, Reply};
 use crate::socket::{self, Routed};
-use crate::{Platform, access, fire, gates, place, settle, voice};
+use crate::{Platform, access, crm, fire, gates, place, settle, store, voice};
 use calls::config::{Agent, Organization, Permission, Script};
 use calls::dialect::dialout::Dialout;
 use calls::dialect::{AgentName, Dialect as _};
 use calls::event::Event;
 use calls::id::CallId;
+use calls::inbound;
 use calls::media::HANDSHAKE_S;
 use calls::problem::Problem;
 use calls::record::{AgentSaid, Record};
 use calls::voice::{Kind, Limits};
 use http::Request;
-use serde_json::json;
+use serde_json::{Map, Value, json};
+
+/// What the way to the gateway and back may add to the CRM's own time, in seconds.
+const CRM_GRACE_S: u64 = 2;
 
 /// `GET /ws/{bot_id}`
 pub(crate) async fn dialler(
@@ -69,6 +74,33 @@ async fn admit(
     })
 }
 
+/// Asks the agent's CRM about a call whose dialler has told who calls, once. What it says is kept with the call.
+pub(crate) async fn ask_crm(
+    host: &impl Platform,
+    id: CallId,
+    standing: &Standing,
+) -> Result<Option<Map<String, Value>>, Problem> {
+    let (record, call) = (&standing.record, &standing.call);
+    let Some((variables, at)) = call.connected().filter(|_| record.crm_s > 0) else {
+        return Ok(None);
+    };
+    if let Some(fetched) = call.fetched() {
+        return Ok(Some(fetched.values.clone()));
+    }
+    let name = AgentName::Id(record.agent.id.clone());
+    let Some(agent) = store::agent(host, &name).await? else {
+        return Ok(None);
+    };
+    let known = inbound::known(variables, &Map::new(), &record.timezone, at);
+    let value_of = |path: &str| Dialout.value_of(&known, path);
+    let fetched = crm::fetch(host, &agent, &known, value_of).await;
+    let fetched = fetched.unwrap_or_default();
+    let values = fetched.values.clone();
+    let at = host.now();
+    ledger::add(host, id, &[Event::CrmAsked { at, fetched }]).await?;
+    Ok(Some(values))
+}
+
 /// Stores the call, takes its seat and starts its voice.
 async fn open(host: &impl Platform, admitted: Admitted) -> Result<CallId, Problem> {
     let organization = admitted.organization.clone();
@@ -112,6 +144,10 @@ fn record(host: &impl Platform, admitted: Admitted) -> Record {
         },
         when_missing: script.when_missing,
         agent_seats: agent.seats,
+        crm_s: agent
+            .pre_fetch
+            .as_ref()
+            .map_or(0, |fetch| fetch.timeout_seconds + CRM_GRACE_S),
         ..arriving
     }
 }

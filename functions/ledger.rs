@@ -41,7 +41,7 @@ fn standing(facts: Facts) -> Result<Standing, Fault> {
         .filter_map(|(_, text)| Event::read(text));
     let call = Call::fold(events);
     if let Some((variables, at)) = call.connected() {
-        record.learn(variables, at);
+        record.learn(variables, at, call.fetched());
     }
     Ok(Standing { record, call })
 }

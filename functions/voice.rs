@@ -4,7 +4,7 @@ use crate::ledger;
 use crate::reply::{self, Reply};
 use crate::settle;
 use crate::socket::{self, Routed};
-use crate::{Fault, Platform, place, webhook};
+use crate::{Fault, Platform, inbound, place, webhook};
 use calls::event::Event;
 use calls::id::CallId;
 use calls::problem::Problem;
@@ -55,6 +55,7 @@ fn order(host: &impl Platform, id: CallId, record: &Record) -> StartOrder {
         transfer_to: record.agent.transfer_to.clone(),
         when_missing: record.when_missing,
         timezone: record.timezone.clone(),
+        crm_s: record.crm_s,
         limits: record.limits,
         report: ReportTo {
             url: format!(
@@ -105,10 +106,19 @@ pub(crate) async fn report(
     if !report.events.iter().all(same_call) {
         return Err(Problem::Forged);
     }
+    let connected = |event: &VoiceEvent| matches!(event, VoiceEvent::Connected { .. });
+    let asks = report.events.iter().any(connected);
     let events: Vec<Event> = report.events.into_iter().map(Event::Voice).collect();
     let standing = ledger::add(host, token.call, &events).await?;
     settle::after(host, token.call, &standing).await?;
-    Ok(reply::empty(204))
+    let crm = match asks {
+        true => inbound::ask_crm(host, token.call, &standing).await?,
+        false => None,
+    };
+    Ok(match crm {
+        Some(_) => reply::json_reply(200, &json!(voice::Answer { crm })),
+        None => reply::empty(204),
+    })
 }
 
 /// `GET /media/{token}`: Twilio opens the call's media socket. A host that cannot upgrade sends it to the launcher.

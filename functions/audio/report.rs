@@ -1,14 +1,15 @@
 //! Reports to the gateway: in order, one at a time, again until they are acknowledged.
 
 use crate::net;
-use calls::voice::{Report, ReportTo, SIGNATURE_HEADER, VoiceEvent, sign_report};
+use calls::voice::{Answer, Report, ReportTo, SIGNATURE_HEADER, VoiceEvent, sign_report};
+use serde_json::{Map, Value};
 use std::time::Duration;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, watch};
 use tokio::task::JoinHandle;
 use tokio::time::{Instant, sleep};
 
 /// How long the gateway may take to answer one report.
-const ANSWER: Duration = Duration::from_secs(10);
+const ANSWER: Duration = Duration::from_secs(15);
 /// How long reports are repeated after the last event.
 const PATIENCE: Duration = Duration::from_secs(60);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
@@ -18,14 +19,26 @@ const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 pub struct Reporter {
     events: mpsc::UnboundedSender<VoiceEvent>,
     sending: JoinHandle<bool>,
+    crm: watch::Receiver<Option<Map<String, Value>>>,
 }
 
 impl Reporter {
     pub fn start(call: &str, to: &ReportTo) -> anyhow::Result<Reporter> {
         let http = net::client()?;
         let (events, incoming) = mpsc::unbounded_channel();
-        let sending = tokio::spawn(send_all(http, call.to_owned(), to.clone(), incoming));
-        Ok(Reporter { events, sending })
+        let (told, crm) = watch::channel(None);
+        let sending = send_all(http, call.to_owned(), to.clone(), incoming, told);
+        let sending = tokio::spawn(sending);
+        Ok(Reporter {
+            events,
+            sending,
+            crm,
+        })
+    }
+
+    /// What the gateway answers of the agent's CRM, once it does.
+    pub fn crm(&self) -> watch::Receiver<Option<Map<String, Value>>> {
+        self.crm.clone()
     }
 
     pub fn report(&self, event: VoiceEvent) {
@@ -45,6 +58,7 @@ async fn send_all(
     call: String,
     to: ReportTo,
     mut incoming: mpsc::UnboundedReceiver<VoiceEvent>,
+    told: watch::Sender<Option<Map<String, Value>>>,
 ) -> bool {
     let mut all_taken = true;
     while let Some(first) = incoming.recv().await {
@@ -60,7 +74,12 @@ async fn send_all(
                 report.events.push(next);
             }
             match send(&http, &to, &report).await {
-                Sent::Taken => break,
+                Sent::Taken(answer) => {
+                    if answer.crm.is_some() {
+                        told.send_replace(answer.crm);
+                    }
+                    break;
+                }
                 Sent::Refused(why) => {
                     eprintln!("call {call}: the gateway refused a report: {why}");
                     all_taken = false;
@@ -87,7 +106,7 @@ async fn send_all(
 }
 
 enum Sent {
-    Taken,
+    Taken(Answer),
     /// The gateway will never take this one.
     Refused(String),
     /// Worth trying again.
@@ -105,12 +124,16 @@ async fn send(http: &reqwest::Client, to: &ReportTo, report: &Report) -> Sent {
         .header("content-type", "application/json")
         .header(SIGNATURE_HEADER, sign_report(&to.key, &body))
         .body(body);
-    match request.send().await.map(|response| response.status()) {
-        Ok(status) if status.is_success() => Sent::Taken,
-        Ok(status) if status.is_client_error() && ![408, 429].contains(&status.as_u16()) => {
+    let response = match request.send().await {
+        Ok(response) => response,
+        Err(error) => return Sent::Failed(net::why(error)),
+    };
+    match response.status() {
+        // Most answers are empty, which says nothing more.
+        status if status.is_success() => Sent::Taken(response.json().await.unwrap_or_default()),
+        status if status.is_client_error() && ![408, 429].contains(&status.as_u16()) => {
             Sent::Refused(status.to_string())
         }
-        Ok(status) => Sent::Failed(status.to_string()),
-        Err(error) => Sent::Failed(net::why(error)),
+        status => Sent::Failed(status.to_string()),
     }
 }

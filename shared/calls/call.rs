@@ -393,6 +393,7 @@ fn order(event: &Event) -> u8 {
         Event::Provider { status, .. } if !status.is_final() => 2,
         Event::Voice(VoiceEvent::Ready { .. }) | Event::TwimlFetched { .. } => 3,
         Event::Voice(VoiceEvent::Connected { .. }) => 4,
+        Event::CrmAsked { .. } => 5,
         Event::AnsweredBy { .. } => 4,
         Event::Voice(VoiceEvent::MediaStarted { .. }) => 5,
         Event::Voice(VoiceEvent::FirstAudio { .. }) => 6,

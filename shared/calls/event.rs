@@ -1,5 +1,6 @@
 //! Events: one fact about a call each, stored once under its own name, folded on read.
 
+use crate::crm::Fetched;
 use crate::time::Time;
 use crate::voice::{EndedBy, Line, VoiceEvent};
 use serde::{Deserialize, Serialize};
@@ -44,6 +45,7 @@ pub const NAMES: &[&str] = &[
     "audio-failed",
     "voice-ready",
     "voice-connected",
+    "crm-asked",
     "voice-media-started",
     "voice-first-audio",
     "voice-ended",
@@ -111,6 +113,8 @@ pub enum Event {
     },
     /// A dialler or a chat asked for the call: nothing is dialled, and Twilio never hears of it.
     Arrived { at: Time },
+    /// The agent's CRM was asked about a call that came in.
+    CrmAsked { at: Time, fetched: Fetched },
     /// A voice container is being started.
     AudioStarted { at: Time },
     /// No voice container could be started.
@@ -274,6 +278,7 @@ impl Event {
             Event::MessageLeft { .. } => "message-left",
             Event::Recording { .. } => "recording",
             Event::Arrived { .. } => "arrived",
+            Event::CrmAsked { .. } => "crm-asked",
             Event::AudioStarted { .. } => "audio-started",
             Event::AudioFailed { .. } => "audio-failed",
             Event::Voice(VoiceEvent::Ready { .. }) => "voice-ready",
@@ -314,6 +319,7 @@ impl Event {
             | Event::AnsweredBy { at, .. }
             | Event::Recording { at, .. }
             | Event::Arrived { at }
+            | Event::CrmAsked { at, .. }
             | Event::AudioStarted { at }
             | Event::AudioFailed { at, .. }
             | Event::HangupAsked { at, .. }
@@ -357,6 +363,7 @@ impl Event {
             | Event::NextAttempt { .. }
             | Event::ChainEnded { .. }
             | Event::Arrived { .. }
+            | Event::CrmAsked { .. }
             | Event::AudioStarted { .. }
             | Event::AudioFailed { .. }
             | Event::HangupAsked { .. }
@@ -439,6 +446,10 @@ mod tests {
                 duration_s: None,
             },
             Event::Arrived { at },
+            Event::CrmAsked {
+                at,
+                fetched: Fetched::default(),
+            },
             Event::AudioStarted { at },
             Event::AudioFailed { at, cause: text() },
             Event::Voice(VoiceEvent::Ready { at }),

@@ -2,6 +2,7 @@
 //! The voice makes the texts from it, and the record learns it from the voice's report.
 
 use crate::config::{OnMachine, VERSION, WhenMissing};
+use crate::crm::Fetched;
 use crate::dialect::Dialect as _;
 use crate::dialect::dialout::Dialout;
 use crate::known::{self, Known};
@@ -39,9 +40,10 @@ pub fn text(variables: &Map<String, Value>, name: &str) -> String {
         .to_owned()
 }
 
-/// What a dialler's call knows at `at`: its variables, and the clocks of the agent's zone.
-pub fn known(given: &Map<String, Value>, zone: &str, at: Time) -> Known {
+/// What a dialler's call knows at `at`: its variables, what the agent's CRM says, and the clocks of the agent's zone.
+pub fn known(given: &Map<String, Value>, crm: &Map<String, Value>, zone: &str, at: Time) -> Known {
     Known {
+        crm: Variables(crm.clone()),
         call: Variables(given.clone()),
         system: known::system(Zone::parse(zone).unwrap_or(Zone::UTC), at),
         ..Known::default()
@@ -108,6 +110,7 @@ impl Record {
             metadata: Map::new(),
             timezone: String::new(),
             fetched: None,
+            crm_s: 0,
             listed: 0,
             schedule: None,
             retry: None,
@@ -120,11 +123,13 @@ impl Record {
         }
     }
 
-    /// The record as it reads once the dialler's first frame is known, which came at `at`.
-    pub fn learn(&mut self, variables: &Map<String, Value>, at: Time) {
+    /// The record as it reads once the dialler's first frame is known, which came at `at`, and what the CRM says.
+    pub fn learn(&mut self, variables: &Map<String, Value>, at: Time, fetched: Option<&Fetched>) {
         self.from = text(variables, CALLER);
         self.to = text(variables, DID);
-        let known = known(variables, &self.timezone, at);
+        self.fetched = fetched.cloned();
+        let crm = fetched.map(|fetched| fetched.values.clone());
+        let known = known(variables, &crm.unwrap_or_default(), &self.timezone, at);
         let when_missing = self.when_missing;
         self.unresolved = fill(self.agent.texts(), &known, when_missing);
         self.variables = variables.clone();

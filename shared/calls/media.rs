@@ -28,6 +28,7 @@ use ending::Ending;
 pub use ending::TRANSFERRED;
 use framing::Framing;
 use message::Message;
+use serde_json::{Map, Value};
 use speaking::{Playing, Words};
 use std::collections::{BTreeMap, VecDeque};
 
@@ -44,6 +45,8 @@ pub enum Input<'a> {
     Speech { words: usize, audio: Vec<u8> },
     /// Some audio that was asked for cannot be made.
     SpeechFailed,
+    /// What the agent's CRM says of a dialler's call.
+    Crm(Map<String, Value>),
     /// The contact began to speak in what [`Output::Hear`] gave out.
     ContactSpeaks,
     /// The contact stopped speaking.
@@ -113,6 +116,7 @@ enum Due {
     NoMedia,
     NoConnected,
     NoAnswer,
+    NoCrm,
     Broken,
     Audio,
     UnheardMark,
@@ -175,6 +179,7 @@ impl Session {
                 Framing::Dialler(_) => self.dialler_unusable(what, now),
             },
             Input::Speech { words, audio } => self.speech_ready(words, audio, now),
+            Input::Crm(values) => self.dialler_known(&values, now),
             Input::SpeechFailed => self.fail("speech_failed", now),
             Input::ContactSpeaks => self.contact_speaks(now),
             Input::ContactPauses => self.contact_pauses(now),
@@ -246,6 +251,11 @@ impl Session {
         if let Some(since) = self.broken {
             return Some((after(since, ending::BROKEN_MS), Due::Broken));
         }
+        if let Framing::Dialler(dialler) = &self.framing
+            && let Some(until) = dialler.waits_for_crm()
+        {
+            return Some((until, Due::NoCrm));
+        }
         let Some(stream) = &self.stream else {
             let give_up = self.created.plus_s(self.order.limits.connect_s);
             return Some(match &self.framing {
@@ -269,6 +279,7 @@ impl Session {
         {
             match due {
                 Due::NoMedia => self.lose("no media socket came in time", now),
+                Due::NoCrm => self.dialler_known(&Map::new(), now),
                 Due::NoConnected | Due::NoAnswer => self.dialler_late(due, now),
                 Due::Broken => self.lose("the media socket broke", now),
                 Due::Audio => self.speak(now),

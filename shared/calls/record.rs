@@ -55,6 +55,9 @@ pub struct Record {
     /// What the agent's CRM was asked before the call, if it has one.
     #[serde(default)]
     pub fetched: Option<Fetched>,
+    /// How long a call that came in waits for what the agent's CRM says, in seconds; 0: there is none to ask.
+    #[serde(default)]
+    pub crm_s: u64,
     /// The call's number in the organization's list.
     #[serde(default)]
     pub listed: u64,

@@ -81,6 +81,9 @@ pub struct StartOrder {
     /// The zone whose clocks a dialler's texts may show, by its IANA name. Empty: UTC.
     #[serde(default)]
     pub timezone: String,
+    /// How long a dialler's call waits for what the agent's CRM says ([`Answer`]), in seconds; 0: it is not asked.
+    #[serde(default)]
+    pub crm_s: u64,
     pub limits: Limits,
     pub report: ReportTo,
 }
@@ -126,6 +129,13 @@ pub struct Report {
     pub version: u32,
     pub call: String,
     pub events: Vec<VoiceEvent>,
+}
+
+/// What the gateway may answer a report with: of [`VoiceEvent::Connected`], what the agent's CRM says.
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+pub struct Answer {
+    #[serde(default)]
+    pub crm: Option<Map<String, Value>>,
 }
 
 /// One fact the voice container (or, for [`VoiceEvent::Lost`], whoever watches it) knows.

@@ -4,7 +4,7 @@ use super::{KEY, Placed};
 use calls::chat::pool::MOST;
 use calls::id::CallId;
 use calls::voice::{EndedBy, Kind, SIGNATURE_HEADER, TIMESTAMP_HEADER, VoiceEvent, sign_launcher};
-use functions::{Answer, Platform as _};
+use functions::{Answer, Platform as _, SendError};
 use http::{Request, Response};
 use serde_json::{Value, json};
 use tests::driver::Driver;
@@ -120,6 +120,53 @@ fn a_dialler_brings_a_call_in() {
     assert_eq!((status, &run["is_completed"]), (200, &json!(true)));
     assert!(placed.memory.twilio.asked.borrow().is_empty());
     assert_eq!(listed(&placed.memory), 1);
+}
+
+/// An agent's CRM is asked about a call that comes in once its dialler has told who calls; whatever it answers, the
+/// call goes on.
+#[test]
+fn a_crm_is_asked_who_calls() {
+    let crm = "https://crm.example.com/customers/%2B919876543210";
+    let agent = json!({
+        "type": "agent", "id": "asks", "organization": "demo", "owner": "founder", "bot_id": "asks-bot",
+        "pre_fetch": { "url": "https://crm.example.com/customers/{{call.callerId}}", "timeout_seconds": 3 },
+        "published": { "greeting": "Hello {{crm.name | you}}." },
+    });
+    for (answer, greeting) in [
+        (
+            Ok(Response::new(br#"{"name":"Bela"}"#.to_vec())),
+            "Hello Bela.",
+        ),
+        (Err(SendError::Unclear("slow".to_owned())), "Hello you."),
+    ] {
+        let memory = Memory::demo();
+        super::crm::import(&memory, &agent);
+        memory.outside.will_answer(crm, answer);
+        open(&memory, "/ws/asks-bot").expect("a call");
+        assert!(memory.outside.seen.borrow().is_empty());
+        let placed = Placed {
+            memory,
+            answer: Response::new(Vec::new()),
+        };
+        assert_eq!(placed.memory.started.borrow()[0].crm_s, 5);
+        let tell = || {
+            let variables = [("callerId".to_owned(), json!("+919876543210"))];
+            let variables = variables.into_iter().collect();
+            let at = placed.now();
+            let answer = placed.report(vec![VoiceEvent::Connected { at, variables }]);
+            assert_eq!(answer.status(), 200);
+            serde_json::from_slice::<Value>(answer.body()).unwrap()["crm"].clone()
+        };
+        let said = tell();
+        assert!(said.is_object(), "{said}");
+        assert_eq!(tell(), said, "told twice, it is answered the same");
+        assert_eq!(
+            placed.memory.outside.seen.borrow().len(),
+            1,
+            "and asked once"
+        );
+        assert_eq!(placed.call()["greeting"], greeting);
+    }
 }
 
 fn listed(memory: &Memory) -> usize {

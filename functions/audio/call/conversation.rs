@@ -31,6 +31,7 @@ pub(super) async fn hold(
     let clock = Clock::new();
     let texts = speak_in_turn(order.call.clone(), flite, commands);
     let mut session = Session::new(order, clock.now());
+    let mut crm = reporter.crm();
     let mut line = Line::unopened();
     let mut hearing = Hearing::new()
         .inspect_err(|error| eprintln!("cannot hear: {error:#}"))
@@ -75,6 +76,11 @@ pub(super) async fn hold(
                 Event::Unusable(what) => session.handle(Input::Unusable(what), clock.now()),
                 Event::Closed { code } => session.handle(Input::Closed { code }, clock.now()),
             },
+            // An error means that no report will be answered any more.
+            Ok(()) = crm.changed() => {
+                let values = crm.borrow_and_update().clone();
+                session.handle(Input::Crm(values.unwrap_or_default()), clock.now());
+            }
             () = sleep_until(clock.instant(deadline)) => session.handle(Input::Tick, clock.now()),
         }
     }

@@ -94,6 +94,27 @@ async fn a_dialler_is_greeted_and_hangs_up() {
 }
 
 #[tokio::test]
+async fn the_crm_is_heard_before_the_greeting() {
+    let gateway = Gateway::open().await;
+    let mut voice = voice(hum()).await;
+    let order = StartOrder {
+        greeting: "{{crm.name}}!".to_owned(),
+        crm_s: 20,
+        ..dialler(&gateway)
+    };
+    give(&voice, &order).await;
+    let mut socket = stream(&voice, &order.call).await.ok().unwrap();
+    shake_hands(&mut socket).await;
+    let bela =
+        |event: &VoiceEvent| matches!(event, VoiceEvent::Line { line, .. } if line.text == "Bela!");
+    gateway.wait_for(bela).await;
+    socket.says(json!({"event": "hangup-call"})).await;
+    assert_eq!(socket.rest().await.1, 1000);
+    drop(socket);
+    assert_eq!(voice.exit_code().await, 0);
+}
+
+#[tokio::test]
 async fn the_gateway_ends_a_diallers_call() {
     let gateway = Gateway::open().await;
     let mut voice = voice(hum()).await;

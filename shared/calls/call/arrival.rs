@@ -1,6 +1,7 @@
 //! Calls that were not dialled: a dialler brought them in, or somebody chats. The voice's word is the last one.
 
 use super::{Call, Verdict};
+use crate::crm::Fetched;
 use crate::event::{Event, Outcome};
 use crate::time::Time;
 use crate::voice::{EndedBy, VoiceEvent};
@@ -11,6 +12,14 @@ impl Call {
     pub fn connected(&self) -> Option<(&Map<String, Value>, Time)> {
         match self.get("voice-connected") {
             Some(Event::Voice(VoiceEvent::Connected { variables, at })) => Some((variables, *at)),
+            _ => None,
+        }
+    }
+
+    /// What the agent's CRM said of a call that came in.
+    pub fn fetched(&self) -> Option<&Fetched> {
+        match self.get("crm-asked") {
+            Some(Event::CrmAsked { fetched, .. }) => Some(fetched),
             _ => None,
         }
     }

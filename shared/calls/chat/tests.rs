@@ -34,6 +34,7 @@ impl Talk {
             transfer_to: None,
             when_missing: WhenMissing::AsDialect,
             timezone: String::new(),
+            crm_s: 0,
             limits: Limits {
                 call_s: 60,
                 silence_s: 20,

@@ -31,6 +31,9 @@ pub(super) struct Dialler {
     stage: Stage,
     /// When the first frame came.
     connected: Option<Time>,
+    variables: Map<String, Value>,
+    /// While the CRM's answer is waited for: until when.
+    crm_until: Option<Time>,
     caller: String,
     did: String,
     direction: String,
@@ -123,17 +126,41 @@ impl Session {
     /// The agent's texts are made with what the first frame says.
     fn dialler_connected(&mut self, fields: Map<String, Value>, now: Time) {
         let variables = inbound::variables(fields);
+        let crm_s = self.order.crm_s;
         if let Framing::Dialler(dialler) = &mut self.framing {
             dialler.connect(&variables, now);
+            dialler.crm_until = (crm_s > 0).then(|| now.plus_s(crm_s));
+            dialler.variables.clone_from(&variables);
         }
-        let when_missing = self.order.when_missing;
-        let known = inbound::known(&variables, &self.order.timezone, now);
-        let missing = inbound::fill(self.order.texts(), &known, when_missing);
         self.report(VoiceEvent::Connected { at: now, variables });
+        if crm_s == 0 {
+            self.make_texts(&Map::new(), now);
+        }
+    }
+
+    /// The CRM has answered, or is not waited for any more.
+    pub(super) fn dialler_known(&mut self, crm: &Map<String, Value>, now: Time) {
+        if let Framing::Dialler(dialler) = &mut self.framing
+            && dialler.crm_until.take().is_some()
+        {
+            self.make_texts(crm, now);
+        }
+    }
+
+    fn make_texts(&mut self, crm: &Map<String, Value>, now: Time) {
+        let Framing::Dialler(dialler) = &self.framing else {
+            return;
+        };
+        let at = dialler.connected.unwrap_or(now);
+        let known = inbound::known(&dialler.variables, crm, &self.order.timezone, at);
+        let when_missing = self.order.when_missing;
+        let missing = inbound::fill(self.order.texts(), &known, when_missing);
         if inbound::refuses(when_missing, &missing) {
             return self.breach(VARIABLES, now);
         }
         self.prepare();
+        self.quiet_since = now;
+        self.speak(now);
     }
 
     /// Ends a call whose dialler does not keep to the protocol.
@@ -175,6 +202,10 @@ impl Dialler {
         if self.stream.is_empty() {
             self.stream = stream.unwrap_or_default();
         }
+    }
+
+    pub(super) fn waits_for_crm(&self) -> Option<Time> {
+        self.crm_until
     }
 
     /// What is due before the call is answered.

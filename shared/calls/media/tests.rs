@@ -27,6 +27,7 @@ fn order() -> StartOrder {
         transfer_to: None,
         when_missing: WhenMissing::AsDialect,
         timezone: String::new(),
+        crm_s: 0,
         call: "00000000-0000-8000-8000-000000000001".to_owned(),
         engine: "offline".to_owned(),
         disclosure: None,

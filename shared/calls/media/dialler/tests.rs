@@ -34,6 +34,7 @@ fn order() -> StartOrder {
         transfer_to: None,
         when_missing: WhenMissing::AsDialect,
         timezone: String::new(),
+        crm_s: 0,
         limits: Limits {
             call_s: 60,
             silence_s: 8,
@@ -395,6 +396,39 @@ fn an_agent_may_insist_on_its_variables() {
     line.says(&connected());
     line.ended(EndedBy::Error, "variables_missing", 1008);
     assert!(line.spoken.is_empty());
+}
+
+/// The CRM is waited for, also past the answer, and done without if it takes too long.
+#[test]
+fn the_crm_is_asked_first() {
+    let asking = || StartOrder {
+        greeting: "Hello {{crm.name | you}}".to_owned(),
+        crm_s: 5,
+        ..order()
+    };
+    let mut line = Line::answered(asking());
+    line.wait(2_000);
+    line.give(Input::ContactSpeaks);
+    line.give(Input::ContactPauses);
+    line.wait(1_000);
+    assert!(line.spoken.is_empty() && line.sent.is_empty());
+    let crm = [("name".to_owned(), json!("Rahul"))];
+    line.give(Input::Crm(crm.into_iter().collect()));
+    assert_eq!(line.spoken[0], "Hello Rahul");
+    assert_eq!(line.sent[0]["event"], "reverse-media");
+
+    let mut late = Line::answered(asking());
+    late.wait(4_980);
+    assert!(late.spoken.is_empty());
+    late.wait(20);
+    assert_eq!(late.spoken[0], "Hello you");
+    let said = late.spoken.len();
+    late.give(Input::Crm(Map::new()));
+    assert_eq!(
+        late.spoken.len(),
+        said,
+        "what comes too late changes nothing"
+    );
 }
 
 #[test]
