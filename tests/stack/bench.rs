@@ -37,6 +37,7 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
         worker: true,
         spin: true,
         npm: true,
+        python: false,
     })?;
     let empty_worker = empty_worker()?;
     let empty_spin = empty_spin()?;

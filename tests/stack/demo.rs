@@ -25,6 +25,7 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
         worker: hosts.worker,
         spin: hosts.spin,
         npm: false,
+        python: false,
     })?;
     let voice = if ready.engine.is_some() {
         "a container started for it"

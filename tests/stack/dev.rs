@@ -33,6 +33,7 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
         worker: hosts.worker,
         spin: hosts.spin,
         npm: false,
+        python: false,
     })?;
     heading("Start");
     let wanted = Wanted {

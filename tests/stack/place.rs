@@ -44,6 +44,11 @@ pub(crate) fn native(name: &str) -> PathBuf {
     target().join("native").join(name)
 }
 
+/// A program of the Python environment that set-up made.
+pub(crate) fn python(name: &str) -> PathBuf {
+    target().join("python/bin").join(name)
+}
+
 /// Packages installed by npm.
 pub(crate) fn node_modules() -> PathBuf {
     root().join("tests/node_modules")

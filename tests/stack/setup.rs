@@ -2,6 +2,7 @@
 
 mod debian;
 mod node;
+mod python;
 mod rust;
 mod wasm;
 
@@ -21,6 +22,8 @@ pub(crate) struct Needs {
     pub(crate) spin: bool,
     /// The npm packages even where no Worker is run.
     pub(crate) npm: bool,
+    /// The Python packages of `tests/fuzz`.
+    pub(crate) python: bool,
 }
 
 /// What set-up found or made.
@@ -46,6 +49,9 @@ pub(crate) fn run(needs: Needs) -> Result<Ready> {
     let toolchain = wasm::targets(&targets)?;
     if needs.worker || needs.npm {
         node::packages()?;
+    }
+    if needs.python {
+        python::packages()?;
     }
     if needs.worker {
         rust::install("worker-build", crate::tools::WORKER_BUILD, true)?;

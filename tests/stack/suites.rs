@@ -45,10 +45,14 @@ pub(crate) const SUITES: &[Suite] = &[
     suite("calls, workerd", Tests("test -p tests --test calls -- --ignored")).on(WORKER),
     suite("reports, workerd", Tests("test -p tests --test reports -- --ignored")).on(WORKER),
     suite("containers, workerd", Tests("test -p tests --test containers -- --ignored")).on(WORKER).with_containers(),
+    suite("documents' examples, workerd", Tests("test -p tests --test documents -- --ignored")).on(WORKER),
+    suite("schemathesis, workerd", Tests("test -p tests --test fuzz -- --ignored")).on(WORKER),
     suite("contract cases, Spin", Tests("test -p tests --test spin -- --ignored")).on(SPIN),
     suite("calls, Spin", Tests("test -p tests --test calls -- --ignored")).on(SPIN),
     suite("reports, Spin", Tests("test -p tests --test reports -- --ignored")).on(SPIN),
     suite("containers, Spin", Tests("test -p tests --test containers -- --ignored")).on(SPIN).with_containers(),
+    suite("documents' examples, Spin", Tests("test -p tests --test documents -- --ignored")).on(SPIN),
+    suite("schemathesis, Spin", Tests("test -p tests --test fuzz -- --ignored")).on(SPIN),
     suite("nothing left running", Leftovers),
 ];
 

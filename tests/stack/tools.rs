@@ -4,6 +4,7 @@ use crate::screen::say;
 
 pub(crate) const RUST: &str = "1.95";
 pub(crate) const NODE_MAJOR: u32 = 20;
+pub(crate) const PYTHON: &str = "3.10";
 pub(crate) const WORKER_BUILD: &str = "0.8.7";
 /// Has to equal the wasm-bindgen crate in Cargo.lock.
 pub(crate) const WASM_BINDGEN: &str = "0.2.129";
@@ -14,7 +15,7 @@ struct Tool {
     how: &'static str,
 }
 
-const TOOLS: [Tool; 12] = [
+const TOOLS: [Tool; 14] = [
     Tool {
         name: "Rust 1.95 or newer, a C compiler",
         why: "compile everything",
@@ -64,6 +65,16 @@ const TOOLS: [Tool; 12] = [
         name: "twilio (npm)",
         why: "check the simulator's signatures against Twilio's own library",
         how: "npm ci into tests/node_modules",
+    },
+    Tool {
+        name: "Python 3.10 or newer, python3-venv",
+        why: "run schemathesis, in cargo verify alone",
+        how: "yours; the module venv, if missing, by apt-get install python3-venv, as root on Debian",
+    },
+    Tool {
+        name: "schemathesis",
+        why: "ask every operation of /openapi.json what nobody thought of",
+        how: "pip install of tests/fuzz/requirements.txt into target/python",
     },
     Tool {
         name: "Docker Engine",

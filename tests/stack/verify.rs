@@ -47,6 +47,10 @@ pub(crate) fn run(words: &[String]) -> Result<ExitCode> {
         worker: wants(|hosts| hosts.worker),
         spin: wants(|hosts| hosts.spin),
         npm: true,
+        python: words.is_empty()
+            || chosen
+                .iter()
+                .any(|suite| suite.name.contains("schemathesis")),
     })?;
     let mut run = Run {
         before: ready.engine.is_some().then(Traces::look),
@@ -151,6 +155,7 @@ impl Run {
         if let Some(flite) = pieces::flite() {
             cargo.env("FLITE", flite);
         }
+        cargo.env("SCHEMATHESIS", place::python("st"));
         // The end of the output is what is shown, and a backtrace would be all of it.
         cargo.env("RUST_BACKTRACE", "0");
         cargo.env("SIMULATOR", local(settings::SIMULATOR_PORT));

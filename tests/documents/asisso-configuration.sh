@@ -1,0 +1,9 @@
+# asisso, API Trigger, "Choosing a telephony configuration".
+# < {"status": "initiated", "workflow_run_id": "<integer>", "workflow_run_name": "WR-API-<4 digits>"}
+curl -X POST $GATEWAY/api/v1/public/agent/$TRIGGER \
+  -H "Content-Type: application/json" \
+  -H "X-API-Key: $KEY" \
+  -d '{
+  "phone_number": "+14155550100",
+  "telephony_configuration_id": 42
+}'
