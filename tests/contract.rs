@@ -1,17 +1,7 @@
 //! Every contract case, in-process. Each has the demo organization to itself.
 
-use calls::dialect::Dialect;
-use calls::dialect::allomia::AlloMia;
-use calls::dialect::asisso::Asisso;
-use calls::dialect::burki::Burki;
-use calls::dialect::dialout::Dialout;
-use calls::dialect::ringdown::Ringdown;
-use calls::dialect::voicing::Voicing;
-use calls::problem::Problem;
-use calls::time::Time;
-use http::{Request, Response};
-use std::cell::RefCell;
-use std::collections::{BTreeMap, BTreeSet};
+use http::Request;
+use std::collections::BTreeSet;
 use tests::case;
 use tests::driver::{Driver, run};
 use tests::memory::Memory;
@@ -74,108 +64,6 @@ fn bad_input_changes_nothing() {
             assert!(seats.is_empty(), "{}: a seat was taken", case.name);
             assert_eq!(*memory.config.borrow(), config, "{}", case.name);
         }
-    }
-}
-
-/// An answer to a problem: the dialect's word, the status, the code.
-type Refusal = (&'static str, u16, String);
-
-const DIALECTS: [&dyn Dialect; 6] = [
-    &AlloMia,
-    &Asisso { draft: false },
-    &Burki,
-    &Dialout,
-    &Voicing,
-    &Ringdown,
-];
-
-/// Each dialect's answer to each problem is shown by a case, or `cases/unstated.txt` says why it cannot be.
-#[test]
-fn every_problem_in_every_dialect() {
-    let mut unstated = BTreeMap::new();
-    for line in include_str!("cases/unstated.txt").lines() {
-        let (refusal, reason) = line.split_once(": ").expect("a refusal and a reason");
-        unstated.insert(refusal.to_owned(), reason);
-    }
-    let noted = RefCell::default();
-    for case in case::all() {
-        let noting = Noting {
-            memory: Memory::demo(),
-            noted: &noted,
-        };
-        // Whether it is answered as expected is not asked here.
-        let _ = run(&noting, &case);
-    }
-    let noted = noted.into_inner();
-    let mut wrong = Vec::new();
-    let mut possible = BTreeSet::new();
-    for dialect in DIALECTS {
-        for problem in Problem::one_of_each() {
-            let (status, _) = dialect.show_problem(&problem);
-            let code = problem.code();
-            let line = format!("{} {status} {code}", dialect.word());
-            let shown = noted.contains(&(dialect.word(), status, code.to_owned()));
-            match (shown, unstated.contains_key(&line)) {
-                (true, true) => wrong.push(format!("{line}: a case shows it, strike it out")),
-                (false, false) => wrong.push(format!("{line}: no case shows it")),
-                _ => {}
-            }
-            possible.insert(line);
-        }
-    }
-    let unknown = unstated.keys().filter(|line| !possible.contains(*line));
-    wrong.extend(unknown.map(|line| format!("{line}: there is no such answer")));
-    assert!(wrong.is_empty(), "{}", wrong.join("\n"));
-}
-
-/// A platform that notes every refusal it gives.
-struct Noting<'a> {
-    memory: Memory,
-    noted: &'a RefCell<BTreeSet<Refusal>>,
-}
-
-impl Driver for Noting<'_> {
-    fn put_to(&self, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
-        let dialect = spoken_at(request.uri().path());
-        let answer = self.memory.put_to(request);
-        if let Some(code) = answer.headers().get("x-error-code") {
-            let code = code.to_str().expect("a word").to_owned();
-            let refusal = (dialect, answer.status().as_u16(), code);
-            self.noted.borrow_mut().insert(refusal);
-        }
-        answer
-    }
-
-    fn dialled(&self) -> usize {
-        self.memory.dialled()
-    }
-
-    fn time(&self) -> Time {
-        self.memory.time()
-    }
-}
-
-/// The dialect whose document names the path.
-fn spoken_at(path: &str) -> &'static str {
-    let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| path.starts_with(prefix));
-    if starts(&["/api/v1/public", "/api/v1/runs"]) {
-        "asisso"
-    } else if starts(&[
-        "/api/v1/dialout",
-        "/api/v1/sip",
-        "/health/fleet",
-        "/ws/",
-        "/internal/ws/",
-    ]) {
-        "dialout"
-    } else if starts(&["/api/outbound"]) {
-        "allomia"
-    } else if starts(&["/calls"]) {
-        "burki"
-    } else if starts(&["/api/v1/campaigns", "/api/v1/voicing", "/internal/chat"]) {
-        "voicing"
-    } else {
-        "ringdown"
     }
 }
 

@@ -45,6 +45,8 @@ pub(crate) fn all(document: &Document) -> Vec<Exchange> {
     callbacks_without_a_store(&written);
     without_stores(&written, document);
     refused(&written, document);
+    doubted(&written, document);
+    voiceless(&written, document);
     full(&written);
     webhooks(&written);
     written.into_inner()
@@ -497,6 +499,50 @@ fn refused(written: &RefCell<Vec<Exchange>>, document: &Document) {
     }
 }
 
+/// Requests sent twice with one idempotency key, while Twilio says nothing and while the host dies on the way.
+fn doubted(written: &RefCell<Vec<Exchange>>, document: &Document) {
+    for operation in document.operations() {
+        let once = |parameter: &&Value| parameter["name"] == "Idempotency-Key";
+        let headers = document.parameters(&operation, "header");
+        if !headers.iter().any(once) {
+            continue;
+        }
+        for working in 0..=8 {
+            let life = Life::begun(Memory::demo(), written);
+            let example = Example::of(document, &operation, &life);
+            let headers = [("x-api-key", example.key), ("idempotency-key", "once")];
+            match working {
+                0 => life.host.memory.twilio.down.set(true),
+                working => life.host.memory.fail_after(working),
+            }
+            example.send(&life, &headers, None);
+            life.host.memory.heal();
+            example.send(&life, &headers, None);
+        }
+    }
+}
+
+/// A voice that cannot be started.
+fn voiceless(written: &RefCell<Vec<Exchange>>, document: &Document) {
+    for operation in document.operations() {
+        let life = Life::begun(Memory::demo(), written);
+        life.host.memory.voiceless.set(true);
+        let example = Example::of(document, &operation, &life);
+        if document.statuses(&operation).contains(&101) {
+            let path = match document.parameters(&operation, "query").first() {
+                Some(query) if query["required"] == true => {
+                    let value = query["example"].as_str().expect("an example");
+                    let name = query["name"].as_str().expect("a name");
+                    format!("{}?{name}={value}", example.path)
+                }
+                _ => example.path.clone(),
+            };
+            let headers = [("x-api-key", example.key), ("upgrade", "websocket")];
+            life.send("GET", &path, &headers, String::new());
+        }
+    }
+}
+
 /// An operation's example, about a call that exists.
 struct Example {
     method: String,
@@ -513,7 +559,9 @@ impl Example {
             let name = parameter["name"].as_str().expect("a name");
             let value = match (name, parameter["example"].as_str()) {
                 ("token", _) => life.path("Url").replace("/twiml/", ""),
-                ("uuid" | "webhook" | "delivery" | "number", Some(example)) => example.to_owned(),
+                ("uuid" | "webhook" | "delivery" | "number" | "bot_id", Some(example)) => {
+                    example.to_owned()
+                }
                 _ => call.clone(),
             };
             path = path.replace(&format!("{{{name}}}"), &value);
