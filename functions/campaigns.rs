@@ -7,7 +7,7 @@ use crate::{Fault, Owner, Platform, body, documents, join, list, status};
 use calls::config::{Permission, REST_APIS};
 use calls::dialect::Details;
 use calls::dialect::voicing::{self, Voicing};
-use calls::list::{Entry, SERIES};
+use calls::list::SERIES;
 use calls::problem::Problem;
 use calls::secret;
 use calls::time::Time;
@@ -91,18 +91,16 @@ async fn listed(
         0 => Vec::new(),
         upto => {
             let limit = usize::try_from(page.limit).unwrap_or(usize::MAX);
-            host.entries(&owner, SERIES, Some(upto), limit).await?.found
+            let entries = host.entries(&owner, SERIES, Some(upto), limit).await?;
+            list::readable(entries.found)
         }
     };
     let mut data = Vec::new();
     for some in entries.chunks(AT_ONCE) {
-        let standings =
-            join::all(some.iter().map(async |(number, text)| {
-                match serde_json::from_str::<Entry>(text) {
-                    Ok(entry) => list::listed(host, *number, &entry).await,
-                    Err(_) => Ok(None),
-                }
-            }));
+        let standings = join::all(
+            some.iter()
+                .map(|(number, entry)| list::listed(host, *number, entry)),
+        );
         for standing in standings.await {
             data.extend(standing?.map(|standing| shown(&standing, now)));
         }

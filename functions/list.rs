@@ -92,18 +92,10 @@ async fn search(host: &impl Platform, organization: &str, asked: &Asked) -> Resu
     loop {
         let entries = host.entries(&owner, SERIES, upto, stretch).await?;
         let newest = upto.unwrap_or(u64::MAX).min(entries.last);
-        let mut past = false;
-        let mut wanted = Vec::new();
-        for (number, text) in entries.found {
-            // An entry of a form this version does not know is left for the version that does.
-            if let Ok(entry) = serde_json::from_str::<Entry>(&text) {
-                past |= asked.filter.is_past(&entry);
-                if asked.filter.may_want(&entry) {
-                    wanted.push((number, entry));
-                }
-            }
-        }
-        for some in wanted.chunks((asked.limit + 1).max(AT_ONCE)) {
+        let mut entries = readable(entries.found);
+        let past = entries.iter().any(|(_, entry)| asked.filter.is_past(entry));
+        entries.retain(|(_, entry)| asked.filter.may_want(entry));
+        for some in entries.chunks((asked.limit + 1).max(AT_ONCE)) {
             if read >= CALLS {
                 let next = some.first().map(|(number, _)| *number);
                 return Ok(Page { calls, next });
@@ -150,18 +142,21 @@ async fn behind(host: &impl Platform, owner: &Owner, asked: &Asked) -> Result<u6
     while ahead - wanted > STRETCH as u64 {
         let middle = wanted + (ahead - wanted) / 2;
         let some = host.entries(owner, SERIES, Some(middle), FEW).await?.found;
-        let mut entries = some
-            .iter()
-            .filter_map(|(_, text)| serde_json::from_str(text).ok());
-        match entries
-            .next()
-            .is_some_and(|entry| asked.filter.is_ahead(&entry))
-        {
-            true => ahead = middle,
-            false => wanted = middle,
+        let entries = readable(some);
+        match entries.first() {
+            Some((_, entry)) if asked.filter.is_ahead(entry) => ahead = middle,
+            _ => wanted = middle,
         }
     }
     Ok(ahead)
+}
+
+/// Entries with their numbers. One of a form this version does not know is left for the version that does.
+pub(crate) fn readable(found: Vec<(u64, String)>) -> Vec<(u64, Entry)> {
+    let entries = found.into_iter();
+    entries
+        .filter_map(|(number, text)| Some((number, serde_json::from_str(&text).ok()?)))
+        .collect()
 }
 
 /// The call an entry stands for, if it was stored and is listed by this entry.
