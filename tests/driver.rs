@@ -169,16 +169,17 @@ impl Http {
 
     /// A request with a whole URL.
     pub fn fetch(&self, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
+        self.try_fetch(request)
+            .unwrap_or_else(|error| panic!("{error}"))
+    }
+
+    /// The same, to a server that may be gone.
+    pub fn try_fetch(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, String> {
         let what = format!("{} {}", request.method(), request.uri());
-        let answer = self
-            .agent
-            .run(request)
-            .unwrap_or_else(|error| panic!("{what}: {error}"));
-        let (head, mut body) = answer.into_parts();
-        let body = body
-            .read_to_vec()
-            .unwrap_or_else(|error| panic!("{what}: {error}"));
-        Response::from_parts(head, body)
+        let failed = |error: ureq::Error| format!("{what}: {error}");
+        let (head, mut body) = self.agent.run(request).map_err(failed)?.into_parts();
+        let body = body.read_to_vec().map_err(failed)?;
+        Ok(Response::from_parts(head, body))
     }
 
     /// `GET` of a path at the simulator, as JSON.

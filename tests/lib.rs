@@ -4,6 +4,7 @@ pub mod case;
 pub mod driver;
 pub mod memory;
 pub mod placed;
+pub mod tenant;
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};

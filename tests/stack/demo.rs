@@ -37,6 +37,7 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
         run: "demo",
         hosts,
         fresh: true,
+        processes: false,
     };
     let stack = Stack::start(&ready, &wanted)?;
     let runtime = match &ready.spin {

@@ -40,6 +40,7 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
         run: "dev",
         hosts,
         fresh,
+        processes: false,
     };
     let mut stack = Stack::start(&ready, &wanted)?;
     tell(hosts);

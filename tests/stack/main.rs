@@ -10,6 +10,7 @@ mod http;
 mod pieces;
 mod place;
 mod process;
+mod revive;
 mod screen;
 mod settings;
 mod setup;
@@ -48,6 +49,13 @@ fn run(words: &[String]) -> Result<ExitCode> {
             bail!("forward FROM TO")
         };
         forward::run(from, to)?;
+        return Ok(ExitCode::SUCCESS);
+    }
+    if let ("kill" | "start", [name]) = (command, rest) {
+        match command {
+            "kill" => revive::kill(name)?,
+            _ => revive::start(name)?,
+        }
         return Ok(ExitCode::SUCCESS);
     }
     signals::watch()?;

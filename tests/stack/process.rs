@@ -2,12 +2,17 @@
 
 use crate::command::{self, create, tail};
 use crate::place;
-use anyhow::Result;
+use anyhow::{Context, Result};
 use nix::sys::signal::{Signal, killpg};
 use nix::unistd::Pid;
-use serde_json::{Value, json};
-use std::process::{Child, Command};
+use serde_json::{Map, Value, json};
+use std::ffi::OsStr;
+use std::fs::OpenOptions;
+use std::process::{Child, Command, Stdio};
 use std::time::{Duration, Instant};
+
+/// How long the system may take to end what was killed.
+const KILLED: Duration = Duration::from_secs(5);
 
 /// A program, started by this run or read from the state of another.
 pub(crate) struct Process {
@@ -17,11 +22,16 @@ pub(crate) struct Process {
     /// When the system says it began: tells it from a later process with the same id.
     born: String,
     child: Option<Child>,
+    /// Its program, words, folder and environment, to start it again.
+    how: Value,
+    /// What answers 200 when it is ready; empty if nothing does.
+    pub(crate) health: String,
 }
 
 impl Process {
     /// Starts it with all output in its own log.
     pub(crate) fn start(name: &str, mut command: Command) -> Result<Process> {
+        let how = described(&command);
         let log = create(&place::log(name))?;
         command.stdout(log.try_clone()?).stderr(log);
         let child = command::start(&mut command)?;
@@ -31,7 +41,36 @@ impl Process {
             pid,
             born: born(pid).unwrap_or_default(),
             child: Some(child),
+            how,
+            health: String::new(),
         })
+    }
+
+    /// Starts it once more as it was started, its output behind that of its former life.
+    pub(crate) fn start_again(&mut self) -> Result<()> {
+        let mut command = read(&self.how).context("it is not known how this was started")?;
+        let log = place::log(&self.name);
+        let log = OpenOptions::new().append(true).create(true).open(log)?;
+        command.stdout(log.try_clone()?).stderr(log);
+        let child = command::start(&mut command)?;
+        self.pid = child.id().cast_signed();
+        self.born = born(self.pid).unwrap_or_default();
+        self.child = Some(child);
+        Ok(())
+    }
+
+    /// Ends the whole group without a warning.
+    pub(crate) fn kill(&mut self) {
+        let group = Pid::from_raw(self.pid);
+        let _ = killpg(group, Signal::SIGKILL);
+        let began = Instant::now();
+        while members(self.pid) > 0 && began.elapsed() < KILLED {
+            std::thread::sleep(Duration::from_millis(10));
+        }
+    }
+
+    pub(crate) fn is(&self, other: &Process) -> bool {
+        (self.pid, &self.born) == (other.pid, &other.born)
     }
 
     pub(crate) fn alive(&mut self) -> bool {
@@ -80,7 +119,9 @@ impl Process {
     }
 
     pub(crate) fn to_json(&self) -> Value {
-        json!({"name": self.name, "pid": self.pid, "born": self.born})
+        json!({
+            "name": self.name, "pid": self.pid, "born": self.born, "how": self.how, "health": self.health,
+        })
     }
 
     pub(crate) fn from_json(value: &Value) -> Option<Process> {
@@ -89,8 +130,37 @@ impl Process {
             pid: i32::try_from(value["pid"].as_i64()?).ok()?,
             born: value["born"].as_str()?.to_owned(),
             child: None,
+            how: value["how"].clone(),
+            health: value["health"].as_str().unwrap_or_default().to_owned(),
         })
     }
+}
+
+/// A command as [`read`] reads it.
+fn described(command: &Command) -> Value {
+    let text = |text: &OsStr| text.to_string_lossy().into_owned();
+    let words: Vec<String> = command.get_args().map(text).collect();
+    let set: Map<String, Value> = command
+        .get_envs()
+        .filter_map(|(name, value)| Some((text(name), text(value?).into())))
+        .collect();
+    let folder = command
+        .get_current_dir()
+        .map(|folder| text(folder.as_os_str()));
+    json!({"program": text(command.get_program()), "words": words, "set": set, "folder": folder})
+}
+
+fn read(how: &Value) -> Option<Command> {
+    let mut command = Command::new(how["program"].as_str()?);
+    command.stdin(Stdio::null());
+    command.args(how["words"].as_array()?.iter().filter_map(Value::as_str));
+    if let Some(folder) = how["folder"].as_str() {
+        command.current_dir(folder);
+    }
+    for (name, value) in how["set"].as_object()? {
+        command.env(name, value.as_str()?);
+    }
+    Some(command)
 }
 
 /// When this process began, in whatever form the system tells it; `None` if there is none, or only its remains.
@@ -161,6 +231,36 @@ fn fields(stat: &str) -> Vec<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_killed_program_comes_back_as_it_was() {
+        let file = place::dev().join("test-revived");
+        let _ = std::fs::remove_file(&file);
+        let mut command = Command::new("sh");
+        command
+            .args(["-c", "echo $WORD >> \"$0\"; sleep 60"])
+            .arg(&file);
+        command.env("WORD", "again");
+        let process = Process::start("test-revived", command).unwrap();
+        let mut process = Process::from_json(&process.to_json()).unwrap();
+        let lines = |wanted: usize| {
+            let began = Instant::now();
+            while began.elapsed() < Duration::from_secs(5) {
+                let text = std::fs::read_to_string(&file).unwrap_or_default();
+                if text.lines().filter(|line| *line == "again").count() == wanted {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(20));
+            }
+            panic!("it did not run {wanted} times");
+        };
+        lines(1);
+        process.kill();
+        assert!(!process.alive());
+        process.start_again().unwrap();
+        lines(2);
+        process.kill();
+    }
 
     #[test]
     fn a_group_ends_with_its_children() {

@@ -36,6 +36,8 @@ pub(crate) struct Wanted<'a> {
     pub(crate) hosts: Hosts,
     /// Begin with empty stores.
     pub(crate) fresh: bool,
+    /// Have voices run as processes also where containers could.
+    pub(crate) processes: bool,
 }
 
 /// A stack that runs. Dropping it ends all of it.
@@ -84,7 +86,7 @@ impl Stack {
             .as_ref()
             .and_then(|engine| Process::from_json(&engine.started.as_ref()?.to_json()));
         stack.state.write()?;
-        let containers = ready.engine.is_some();
+        let containers = ready.engine.is_some() && !wanted.processes;
         let bridge = containers.then(docker::bridge).transpose()?.flatten();
         let seen = containers.then(|| bridge.as_deref().unwrap_or(docker::DESKTOP));
         stack.simulator()?;
@@ -278,7 +280,8 @@ impl Stack {
         seconds: u64,
     ) -> Result<()> {
         let step = Step::begin(title);
-        let process = Process::start(name, program)?;
+        let mut process = Process::start(name, program)?;
+        process.health = url.to_owned();
         self.state.processes.push(process);
         self.state.write()?;
         let Some(process) = self.state.processes.last_mut() else {

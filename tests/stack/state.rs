@@ -83,6 +83,12 @@ impl State {
 
     /// Ends everything but the engine, last started first, and forgets it.
     pub(crate) fn stop(&mut self) {
+        // What was killed and started again meanwhile is known by the file alone.
+        for process in State::read().map_or_else(Vec::new, |state| state.processes) {
+            if !self.processes.iter().any(|known| known.is(&process)) {
+                self.processes.push(process);
+            }
+        }
         for process in self.processes.iter_mut().rev() {
             process.stop(Duration::from_secs(8));
         }

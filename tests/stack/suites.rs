@@ -6,10 +6,18 @@ use crate::stack::{Hosts, SPIN, WORKER};
 pub(crate) struct Suite {
     pub(crate) name: &'static str,
     /// The stack that runs while the suite does.
-    pub(crate) stack: Option<Hosts>,
+    pub(crate) stack: Option<On>,
     /// Whether it needs a container engine.
     pub(crate) containers: bool,
     pub(crate) work: Work,
+}
+
+/// A running stack.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) struct On {
+    pub(crate) hosts: Hosts,
+    /// Whether voices are processes of this machine, also where there is a container engine.
+    pub(crate) processes: bool,
 }
 
 pub(crate) enum Work {
@@ -47,12 +55,16 @@ pub(crate) const SUITES: &[Suite] = &[
     suite("containers, workerd", Tests("test -p tests --test containers -- --ignored")).on(WORKER).with_containers(),
     suite("documents' examples, workerd", Tests("test -p tests --test documents -- --ignored")).on(WORKER),
     suite("schemathesis, workerd", Tests("test -p tests --test fuzz -- --ignored")).on(WORKER),
+    suite("faults, workerd", Tests("test -p tests --test faults -- --ignored --nocapture")).on(WORKER),
+    suite("load, workerd", Tests("test -p tests --test load -- --ignored --nocapture --test-threads 1")).without_containers(WORKER),
     suite("contract cases, Spin", Tests("test -p tests --test spin -- --ignored")).on(SPIN),
     suite("calls, Spin", Tests("test -p tests --test calls -- --ignored")).on(SPIN),
     suite("reports, Spin", Tests("test -p tests --test reports -- --ignored")).on(SPIN),
     suite("containers, Spin", Tests("test -p tests --test containers -- --ignored")).on(SPIN).with_containers(),
     suite("documents' examples, Spin", Tests("test -p tests --test documents -- --ignored")).on(SPIN),
     suite("schemathesis, Spin", Tests("test -p tests --test fuzz -- --ignored")).on(SPIN),
+    suite("faults, Spin", Tests("test -p tests --test faults -- --ignored --nocapture")).on(SPIN),
+    suite("load, Spin", Tests("test -p tests --test load -- --ignored --nocapture --test-threads 1")).without_containers(SPIN),
     suite("nothing left running", Leftovers),
 ];
 
@@ -67,8 +79,18 @@ const fn suite(name: &'static str, work: Work) -> Suite {
 
 impl Suite {
     const fn on(self, hosts: Hosts) -> Suite {
+        let processes = false;
         Suite {
-            stack: Some(hosts),
+            stack: Some(On { hosts, processes }),
+            ..self
+        }
+    }
+
+    /// For suites of so many calls that containers would take longest of all.
+    const fn without_containers(self, hosts: Hosts) -> Suite {
+        let processes = true;
+        Suite {
+            stack: Some(On { hosts, processes }),
             ..self
         }
     }

@@ -7,7 +7,7 @@ use crate::screen::{self, Ink, heading, ink, say};
 use crate::settings::{self, local};
 use crate::setup::{self, Needs, Ready};
 use crate::stack::{self, Hosts, Stack, Wanted};
-use crate::suites::{SUITES, Suite, Work};
+use crate::suites::{On, SUITES, Suite, Work};
 use crate::{pieces, place, signals};
 use anyhow::{Result, bail};
 use std::process::{Command, ExitCode};
@@ -26,7 +26,7 @@ struct Run {
     ready: Ready,
     before: Option<Traces>,
     /// The stack that runs now, or why it does not.
-    stack: Option<(Hosts, Result<Stack, String>)>,
+    stack: Option<(On, Result<Stack, String>)>,
 }
 
 /// The words after `cargo verify`: none for all suites, else parts of their names.
@@ -41,7 +41,8 @@ pub(crate) fn run(words: &[String]) -> Result<ExitCode> {
     }
     stack::check_free()?;
     let wants = |host: fn(Hosts) -> bool| {
-        words.is_empty() || chosen.iter().any(|suite| suite.stack.is_some_and(host))
+        let on = |suite: &&Suite| suite.stack.is_some_and(|on| host(on.hosts));
+        words.is_empty() || chosen.iter().any(on)
     };
     let ready = setup::run(Needs {
         worker: wants(|hosts| hosts.worker),
@@ -79,6 +80,7 @@ pub(crate) fn run(words: &[String]) -> Result<ExitCode> {
                     &format!("{more} passed"),
                     seconds,
                 );
+                tell_tables(&log(suite));
             }
             Ok(Outcome::Ran {
                 passed: more,
@@ -109,19 +111,20 @@ pub(crate) fn run(words: &[String]) -> Result<ExitCode> {
 
 impl Run {
     /// Has the stack of this suite run, and no other.
-    fn arrange(&mut self, wanted: Option<Hosts>) {
-        if self.stack.as_ref().map(|(hosts, _)| *hosts) == wanted {
+    fn arrange(&mut self, on: Option<On>) {
+        if self.stack.as_ref().map(|(on, _)| *on) == on {
             return;
         }
         self.stack = None;
-        if let Some(hosts) = wanted {
+        if let Some(on) = on {
             let wanted = Wanted {
                 run: "verify",
-                hosts,
+                hosts: on.hosts,
                 fresh: true,
+                processes: on.processes,
             };
             let started = screen::quietly(|| Stack::start(&self.ready, &wanted));
-            self.stack = Some((hosts, started.map_err(|error| format!("{error:#}"))));
+            self.stack = Some((on, started.map_err(|error| format!("{error:#}"))));
         }
     }
 
@@ -159,13 +162,13 @@ impl Run {
         // The end of the output is what is shown, and a backtrace would be all of it.
         cargo.env("RUST_BACKTRACE", "0");
         cargo.env("SIMULATOR", local(settings::SIMULATOR_PORT));
-        if let Some((hosts, _)) = &self.stack {
-            let (host, port) = if hosts.worker {
+        if let Some((on, _)) = &self.stack {
+            let (host, port) = if on.hosts.worker {
                 ("worker", settings::WORKER_PORT)
             } else {
                 ("spin", settings::SPIN_PORT)
             };
-            let voices = if self.ready.engine.is_some() {
+            let voices = if self.ready.engine.is_some() && !on.processes {
                 "containers"
             } else {
                 "processes"
@@ -173,6 +176,7 @@ impl Run {
             cargo
                 .env("GATEWAY", local(port))
                 .env("HOST", host)
+                .env("STACK", std::env::current_exe()?)
                 .env("VOICES", voices);
         }
         let status = run_logged(&mut cargo, &log(suite), 30 * MINUTE)?;
@@ -260,6 +264,14 @@ fn line(colour: Ink, mark: &str, name: &str, counts: &str, took: Duration) {
         ink(colour, &format!("{mark:<6}")),
         took.as_secs_f32()
     ));
+}
+
+/// What a suite shows as tables in Markdown, for the README.
+fn tell_tables(log: &str) {
+    let said = std::fs::read_to_string(place::log(log)).unwrap_or_default();
+    for row in said.lines().filter(|line| line.starts_with("| ")) {
+        say(&format!("        {row}"));
+    }
 }
 
 fn log(suite: &Suite) -> String {

@@ -1,0 +1,133 @@
+//! The host killed as in a power cut, with calls at every step, and started again: one kill meets all of [`cuts`].
+
+use crate::count::Count;
+use crate::rows::{At, Cut, cuts};
+use serde_json::Value;
+use std::process::Command;
+use std::thread::{self, ScopedJoinHandle};
+use std::time::Duration;
+use tests::tenant::{Said, Tenant, eventually};
+
+/// Between two requests that the kill may meet anywhere.
+const APART: Duration = Duration::from_millis(30);
+
+/// Brings calls to every step, kills the host, starts it again, and sees what becomes of them.
+pub(crate) fn every_cut(exchange: u16) -> Vec<(&'static str, Result<Count, String>)> {
+    let cuts: Vec<(Cut, Tenant)> = cuts()
+        .into_iter()
+        .zip(exchange..)
+        .map(|(cut, exchange)| {
+            let tenant = Tenant::new(exchange, cut.calls as u64 + 1);
+            tenant.faults(&cut.faults);
+            (cut, tenant)
+        })
+        .collect();
+    let reached: Vec<Result<(), String>> = thread::scope(|scope| {
+        let ways: Vec<_> = cuts
+            .iter()
+            .map(|(cut, tenant)| match cut.at {
+                At::Later | At::Talking => {
+                    place_all(scope, cut, tenant, Duration::ZERO)
+                        .into_iter()
+                        .for_each(|call| drop(call.join()));
+                    reached(cut, tenant)
+                }
+                At::Create => {
+                    place_all(scope, cut, tenant, Duration::ZERO);
+                    reached(cut, tenant)
+                }
+                At::Anywhere => {
+                    place_all(scope, cut, tenant, APART);
+                    Ok(())
+                }
+            })
+            .collect();
+        thread::sleep(APART * 5);
+        stack("kill");
+        ways
+    });
+    for (cut, tenant) in &cuts {
+        let mut on = cut.faults.clone();
+        on["hold"] = Value::Null;
+        tenant.faults(&on);
+    }
+    stack("start");
+    thread::scope(|scope| {
+        let ends: Vec<_> = cuts
+            .iter()
+            .zip(reached)
+            .map(|((cut, tenant), reached)| {
+                let end = scope.spawn(|| reached.and_then(|()| settle(cut, tenant)));
+                (cut.name, end)
+            })
+            .collect();
+        let counted = ends.into_iter().map(|(name, end)| {
+            let count = end.join();
+            (
+                name,
+                count.unwrap_or_else(|_| Err("the row panicked".to_owned())),
+            )
+        });
+        counted.collect()
+    })
+}
+
+/// Sends the cut's requests, so far apart. What they are answered is asked for again later.
+fn place_all<'scope, 'env>(
+    scope: &'scope thread::Scope<'scope, 'env>,
+    cut: &'env Cut,
+    tenant: &'env Tenant,
+    apart: Duration,
+) -> Vec<ScopedJoinHandle<'scope, Result<Said, String>>> {
+    (0..cut.calls)
+        .map(|call| {
+            thread::sleep(apart);
+            scope.spawn(move || tenant.place(&tenant.number(call), &key(call)))
+        })
+        .collect()
+}
+
+fn key(call: usize) -> String {
+    format!("key {call}")
+}
+
+/// Waits until the cut's calls stand where the kill is to find them.
+fn reached(cut: &Cut, tenant: &Tenant) -> Result<(), String> {
+    let there = || match cut.at {
+        At::Talking => tenant
+            .simulated()
+            .iter()
+            .filter(|call| call["media"]["frames_sent"].as_u64() > Some(10))
+            .count(),
+        At::Later | At::Create | At::Anywhere => usize::try_from(tenant.held()).unwrap_or(0),
+    };
+    eventually(30, || (there() == cut.calls).then_some(()))
+        .ok_or_else(|| format!("{} of {} calls came so far", there(), cut.calls))
+}
+
+/// Asks for every call again by its key, as a caller without an answer would, until it is clear which call it is.
+fn settle(cut: &Cut, tenant: &Tenant) -> Result<Count, String> {
+    let mut ids = Vec::new();
+    for call in 0..cut.calls {
+        let mut last = None;
+        let id = eventually(120, || {
+            let said = tenant.place(&tenant.number(call), &key(call)).ok()?;
+            last = Some(said.clone());
+            matches!(said.status, 200 | 409)
+                .then_some(said.id)
+                .flatten()
+        });
+        ids.push(id.ok_or_else(|| format!("call {call} was never clear: {last:?}"))?);
+    }
+    Count::take(tenant, cut.calls, &ids)
+}
+
+/// `stack kill` or `stack start` for the gateway that runs.
+fn stack(what: &str) {
+    let host = std::env::var("HOST").expect("cargo verify sets HOST");
+    let program = std::env::var("STACK").expect("cargo verify sets STACK");
+    let done = Command::new(program).args([what, &host]).output();
+    let done = done.expect("the stack's own program runs");
+    let said = String::from_utf8_lossy(&done.stderr);
+    assert!(done.status.success(), "{what} {host}: {said}");
+}

@@ -1,0 +1,107 @@
+//! Everything that may go wrong around a call, on a running stack: each row of [`rows`] has an organization of its own.
+//! For each: no number rings twice, no more calls are placed than were accepted, every accepted call ends, every seat
+//! is free. `cargo verify` starts the stack, and prints the table of counts that this writes to `target/`.
+
+mod count;
+mod forged;
+mod kill;
+mod rows;
+
+use count::{Count, table};
+use rows::{Meanwhile, Row};
+use serde_json::json;
+use std::path::Path;
+use std::thread;
+use std::time::Duration;
+use tests::tenant::{Said, Tenant, eventually};
+
+/// The first of the suite's exchanges, see [`Tenant::new`].
+const EXCHANGE: u16 = 560;
+/// Between the starts of two rows, so that not all containers start at once.
+const APART: Duration = Duration::from_millis(500);
+
+#[test]
+#[ignore = "needs a running stack: cargo verify"]
+fn every_fault() {
+    let rows = rows::rows();
+    let mut counted: Vec<(&'static str, Result<Count, String>)> = thread::scope(|scope| {
+        let running: Vec<_> = (EXCHANGE..)
+            .zip(&rows)
+            .map(|(exchange, row)| {
+                thread::sleep(APART);
+                (row.name, scope.spawn(move || run(row, exchange)))
+            })
+            .collect();
+        let end = |row: thread::ScopedJoinHandle<'_, _>| {
+            row.join()
+                .unwrap_or_else(|_| Err("the row panicked".to_owned()))
+        };
+        running
+            .into_iter()
+            .map(|(name, row)| (name, end(row)))
+            .collect()
+    });
+    counted.extend(kill::every_cut(EXCHANGE + 25));
+    let table = table(&counted);
+    let host = std::env::var("HOST").unwrap_or_else(|_| "worker".to_owned());
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join(format!("../target/faults-{host}.md"));
+    std::fs::write(&file, &table).expect("the table is written");
+    println!("{table}");
+    let failed = counted.iter().filter(|(_, count)| count.is_err()).count();
+    assert_eq!(failed, 0, "rows failed");
+}
+
+fn run(row: &Row, exchange: u16) -> Result<Count, String> {
+    let tenant = Tenant::new(exchange, row.calls as u64 + 1);
+    tenant.faults(&row.faults);
+    let said: Vec<Said> = thread::scope(|scope| {
+        let asked: Vec<_> = (0..row.calls)
+            .map(|call| {
+                scope.spawn({
+                    let tenant = &tenant;
+                    move || tenant.place(&tenant.number(call), &format!("key {call}"))
+                })
+            })
+            .collect();
+        let answers = asked.into_iter().map(|call| call.join().expect("no panic"));
+        answers.collect::<Result<_, _>>()
+    })?;
+    let accepted = said.iter().filter(|said| said.status == 200);
+    let ids: Vec<String> = accepted.filter_map(|said| said.id.clone()).collect();
+    match row.meanwhile {
+        Meanwhile::Nothing => {}
+        Meanwhile::Forge => forged::against(&tenant, &ids[0])?,
+        Meanwhile::DropMedia => drop_media(&tenant)?,
+    }
+    let count = Count::take(&tenant, row.calls, &ids)?;
+    if (count.accepted, count.placed) != (row.accepted, row.placed) {
+        return Err(format!(
+            "{} accepted, {} placed; {said:?}",
+            count.accepted, count.placed
+        ));
+    }
+    if let Some(wrong) = count
+        .outcomes
+        .keys()
+        .find(|outcome| !row.outcomes.contains(&outcome.as_str()))
+    {
+        return Err(format!("an accepted call ended as {wrong}"));
+    }
+    Ok(count)
+}
+
+/// Breaks every call's media socket once audio flows.
+fn drop_media(tenant: &Tenant) -> Result<(), String> {
+    let sids = eventually(30, || {
+        let calls = tenant.simulated();
+        let flows = calls
+            .iter()
+            .all(|call| call["media"]["frames_sent"].as_u64() > Some(20));
+        let sid = |call: &serde_json::Value| call["sid"].as_str().map(str::to_owned);
+        flows.then(|| calls.iter().filter_map(sid).collect::<Vec<_>>())
+    });
+    for sid in sids.ok_or("no audio flows")? {
+        tenant.http.steer(&sid, &json!({ "action": "drop_media" }));
+    }
+    Ok(())
+}

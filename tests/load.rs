@@ -1,0 +1,112 @@
+//! Many callers at once on a running stack. `cargo verify` starts it, with voices as processes.
+
+use serde_json::json;
+use std::collections::BTreeSet;
+use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::thread;
+use std::time::{Duration, Instant};
+use tests::tenant::Tenant;
+
+const CALLERS: usize = 100;
+const CALLS: usize = 1_000;
+/// A caller without a seat tries again after one to three of these.
+const AGAIN: Duration = Duration::from_millis(700);
+/// How long all of it may take, in seconds.
+const PATIENCE_S: u64 = 600;
+
+/// A thousand calls by a hundred callers against ten seats: never more than ten are live, and no seat stays taken.
+#[test]
+#[ignore = "needs a running stack: cargo verify"]
+fn ten_seats() {
+    let tenant = Tenant::new(598, 10);
+    tenant.faults(&json!({ "story": "busy" }));
+    let (next, refused, ids) = (AtomicUsize::new(0), AtomicUsize::new(0), Mutex::default());
+    let begun = Instant::now();
+    thread::scope(|scope| {
+        for caller in 0..CALLERS {
+            let (tenant, next, refused, ids) = (&tenant, &next, &refused, &ids);
+            scope.spawn(move || {
+                while let Some(call) = more(next) {
+                    let (id, again) = place(tenant, call, caller);
+                    refused.fetch_add(again, Ordering::Relaxed);
+                    let ids: &Mutex<Vec<String>> = ids;
+                    ids.lock().unwrap().push(id);
+                }
+            });
+        }
+    });
+    let ids = ids.into_inner().unwrap();
+    for id in &ids {
+        tenant.end(id, 120).unwrap();
+    }
+    assert_eq!(tenant.seats_taken(60), 0, "seats leaked");
+    let rung = tenant.rung();
+    assert_eq!(ids.len(), CALLS);
+    assert_eq!(rung.len(), CALLS);
+    assert!(
+        rung.values().all(|times| *times == 1),
+        "a number rang twice"
+    );
+    let most = tenant.most_live();
+    assert!(most <= 10, "{most} calls were live at once");
+    let (refused, seconds) = (refused.into_inner(), begun.elapsed().as_secs());
+    println!(
+        "| {CALLS} calls, {CALLERS} callers, 10 seats | at most {most} live | {refused} refusals | 0 seats leaked | {seconds} s |"
+    );
+}
+
+/// A thousand requests with ten idempotency keys place ten calls.
+#[test]
+#[ignore = "needs a running stack: cargo verify"]
+fn ten_keys() {
+    let tenant = Tenant::new(599, 20);
+    tenant.faults(&json!({ "story": "busy" }));
+    let (next, ids) = (AtomicUsize::new(0), Mutex::new(BTreeSet::new()));
+    thread::scope(|scope| {
+        for _ in 0..CALLERS {
+            let (tenant, next, ids) = (&tenant, &next, &ids);
+            scope.spawn(move || {
+                while let Some(call) = more(next) {
+                    let key = call % 10;
+                    let said = tenant.place(&tenant.number(key), &format!("key {key}"));
+                    let said = said.expect("an answer");
+                    // In progress, until the first request has its answer.
+                    assert!(matches!(said.status, 200 | 409), "{said:?}");
+                    if let (200, Some(id)) = (said.status, said.id) {
+                        ids.lock().unwrap().insert(id);
+                    }
+                }
+            });
+        }
+    });
+    let ids = ids.into_inner().unwrap();
+    assert_eq!(ids.len(), 10);
+    for id in &ids {
+        tenant.end(id, 120).unwrap();
+    }
+    assert_eq!(tenant.seats_taken(60), 0, "seats leaked");
+    assert_eq!(tenant.simulated().len(), 10);
+    println!("| {CALLS} requests, 10 keys | 10 calls | 0 seats leaked |");
+}
+
+fn more(next: &AtomicUsize) -> Option<usize> {
+    let call = next.fetch_add(1, Ordering::Relaxed);
+    (call < CALLS).then_some(call)
+}
+
+/// The call's id, once there was a seat for it, and how often there was none.
+fn place(tenant: &Tenant, call: usize, caller: usize) -> (String, usize) {
+    let begun = Instant::now();
+    for again in 0.. {
+        let said = tenant.place(&tenant.number(call), &format!("call {call}"));
+        let said = said.expect("an answer");
+        if said.status == 200 {
+            return (said.id.expect("a call has an id"), again);
+        }
+        assert_eq!(said.status, 429, "{said:?}");
+        assert!(begun.elapsed() < Duration::from_secs(PATIENCE_S));
+        thread::sleep(AGAIN * u32::try_from(1 + (again + caller) % 3).unwrap_or(1));
+    }
+    unreachable!("it goes on until there is a seat or patience ends")
+}

@@ -1,0 +1,42 @@
+//! `stack kill NAME` and `stack start NAME`: a program of the running stack dies as in a power cut, and comes back with
+//! the words, the settings and the stored state it had. For the tests of what survives that.
+
+use crate::http;
+use crate::process::Process;
+use crate::state::State;
+use anyhow::{Context, Result, bail};
+use std::time::Duration;
+
+/// How long a gateway may take to come back.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+pub(crate) fn kill(name: &str) -> Result<()> {
+    let mut state = running()?;
+    find(&mut state, name)?.kill();
+    Ok(())
+}
+
+pub(crate) fn start(name: &str) -> Result<()> {
+    let mut state = running()?;
+    let process = find(&mut state, name)?;
+    if process.alive() {
+        bail!("{name} runs already");
+    }
+    process.start_again()?;
+    let health = process.health.clone();
+    let ready = http::wait_for_200(&health, PATIENCE, || process.alive());
+    let tail = process.log_tail(15);
+    state.write()?;
+    ready.context(tail)
+}
+
+fn running() -> Result<State> {
+    State::read().context("no stack runs")
+}
+
+fn find<'a>(state: &'a mut State, name: &str) -> Result<&'a mut Process> {
+    let mut processes = state.processes.iter_mut();
+    processes
+        .find(|process| process.name == name)
+        .with_context(|| format!("the stack has no {name}"))
+}
