@@ -2,6 +2,7 @@
 
 use crate::case::{self, Case, Caught, Step, fill, matches, text_matches};
 use crate::finish;
+use crate::kv::LATE_S;
 use crate::memory::Memory;
 use calls::time::Time;
 use functions::{Answer, Platform};
@@ -119,10 +120,16 @@ fn take(driver: &impl Driver, step: &Step, caught: &mut Caught) -> Result<(), St
 
 impl Driver for Memory {
     fn put_to(&self, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
-        match finish(functions::answer(self, request)) {
+        let writes = self.operations.borrow().config_writes;
+        let answer = match finish(functions::answer(self, request)) {
             Answer::Reply(reply) => reply,
             Answer::Media { .. } => Response::new(b"the media socket".to_vec()),
+        };
+        // Configuration may be seen late, and is waited for. Nothing else may be, and nothing is.
+        if self.operations.borrow().config_writes > writes {
+            self.pass_s(LATE_S);
         }
+        answer
     }
 
     fn dialled(&self) -> usize {

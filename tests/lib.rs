@@ -2,6 +2,7 @@
 
 pub mod case;
 pub mod driver;
+pub mod kv;
 pub mod memory;
 pub mod placed;
 pub mod tenant;

@@ -3,6 +3,7 @@
 mod twilio;
 
 use calls::analysis::Analyst;
+use crate::kv::{Kv, LATE_S};
 use calls::id::CallId;
 use calls::seats::{Full, Lease, Limits, Seats};
 use calls::secret::Secret;
@@ -34,7 +35,8 @@ pub struct Memory {
     settings: Settings,
     now: Cell<Time>,
     drawn: Cell<u64>,
-    pub config: RefCell<BTreeMap<String, String>>,
+    /// As late as Workers KV, unless it is told not to be.
+    pub config: Kv,
     pub calls: RefCell<BTreeMap<CallId, Facts>>,
     pub wakes: RefCell<BTreeMap<CallId, Time>>,
     pub documents: RefCell<BTreeMap<(Owner, String), String>>,
@@ -93,7 +95,7 @@ impl Memory {
             },
             now: Cell::new(Time(1_795_167_000_000)),
             drawn: Cell::new(0),
-            config: RefCell::default(),
+            config: Kv::late(),
             calls: RefCell::default(),
             wakes: RefCell::default(),
             documents: RefCell::default(),
@@ -134,6 +136,7 @@ impl Memory {
             "{}",
             String::from_utf8_lossy(reply.body())
         );
+        self.pass_s(LATE_S);
         *self.operations.borrow_mut() = Operations::default();
     }
 
@@ -141,6 +144,16 @@ impl Memory {
     pub fn allow_origins(&mut self, origins: &[&str]) {
         let origins = origins.iter().map(|origin| (*origin).to_owned());
         self.settings.allowed_private_origins = origins.collect();
+    }
+
+    /// The same on a store that shows at once what was written.
+    pub fn prompt() -> Memory {
+        let memory = Memory {
+            config: Kv::default(),
+            ..Memory::default()
+        };
+        memory.import_demo();
+        memory
     }
 
     pub fn pass_s(&self, seconds: u64) {
@@ -210,6 +223,13 @@ impl Memory {
         Ok(self.seats(organization).await?.taken(self.now.get()))
     }
 
+    /// Waits where a key was written just now, as the Worker does.
+    fn change_config(&self, key: &str, value: Option<&str>) {
+        while !self.config.set(key, value, self.now.get()) {
+            self.now.set(Time(self.now.get().0 + 1_100));
+        }
+    }
+
     fn may_fail(&self) -> Result<(), Fault> {
         if let Some(left) = self.working.get().checked_sub(1) {
             self.working.set(left);
@@ -254,30 +274,23 @@ impl Platform for Memory {
     async fn get(&self, key: &str) -> Result<Option<String>, Fault> {
         self.count(|operations| operations.config_reads += 1);
         self.may_be_read()?;
-        Ok(self.config.borrow().get(key).cloned())
+        Ok(self.config.get(key, self.now.get()))
     }
 
     async fn put(&self, key: &str, value: &str) -> Result<(), Fault> {
         self.count(|operations| operations.config_writes += 1);
-        self.config
-            .borrow_mut()
-            .insert(key.to_owned(), value.to_owned());
+        self.change_config(key, Some(value));
         Ok(())
     }
 
     async fn delete(&self, key: &str) -> Result<(), Fault> {
-        self.config.borrow_mut().remove(key);
+        self.count(|operations| operations.config_writes += 1);
+        self.change_config(key, None);
         Ok(())
     }
 
     async fn keys(&self, prefix: &str) -> Result<Vec<String>, Fault> {
-        Ok(self
-            .config
-            .borrow()
-            .keys()
-            .filter(|key| key.starts_with(prefix))
-            .cloned()
-            .collect())
+        Ok(self.config.keys(prefix, self.now.get()))
     }
 
     async fn open_call(&self, call: CallId, record: &str, wake_at: Time) -> Result<Opened, Fault> {

@@ -1,0 +1,112 @@
+//! Configuration as Workers KV keeps it: what was read is read again for a minute, also that there was nothing; a key
+//! is written once a second; a list is as old as a read.
+
+use calls::time::Time;
+use std::cell::{Cell, RefCell};
+use std::collections::BTreeMap;
+
+/// How long a change may stay unseen, in seconds. <https://developers.cloudflare.com/kv/concepts/how-kv-works/>
+pub const LATE_S: u64 = 60;
+
+/// A store that is as late as Workers KV may be, or never.
+#[derive(Default)]
+pub struct Kv {
+    /// What is stored, whoever sees it.
+    pub stored: RefCell<BTreeMap<String, String>>,
+    late: Cell<bool>,
+    /// What readers saw, and when: they see it again until it is a minute old.
+    seen: RefCell<BTreeMap<String, (Time, Option<String>)>>,
+    /// When each key was changed last, and what lists still show of it.
+    changed: RefCell<BTreeMap<String, (Time, bool)>>,
+}
+
+impl Kv {
+    pub fn late() -> Kv {
+        let kv = Kv::default();
+        kv.late.set(true);
+        kv
+    }
+
+    pub(crate) fn get(&self, key: &str, now: Time) -> Option<String> {
+        if !self.late.get() {
+            return self.stored.borrow().get(key).cloned();
+        }
+        let mut seen = self.seen.borrow_mut();
+        if let Some((at, value)) = seen.get(key)
+            && now < at.plus_s(LATE_S)
+        {
+            return value.clone();
+        }
+        let value = self.stored.borrow().get(key).cloned();
+        seen.insert(key.to_owned(), (now, value.clone()));
+        value
+    }
+
+    /// Stores or deletes; false if the key was changed less than a second ago, and nothing was done.
+    pub(crate) fn set(&self, key: &str, value: Option<&str>, now: Time) -> bool {
+        let mut changed = self.changed.borrow_mut();
+        let mut stored = self.stored.borrow_mut();
+        let last = changed.get(key).copied();
+        if self.late.get() && last.is_some_and(|(at, _)| now < at.plus_s(1)) {
+            return false;
+        }
+        // Lists show what was there a minute ago.
+        let shown = match last {
+            Some((at, shown)) if now < at.plus_s(LATE_S) => shown,
+            _ => stored.contains_key(key),
+        };
+        changed.insert(key.to_owned(), (now, shown));
+        match value {
+            Some(value) => stored.insert(key.to_owned(), value.to_owned()),
+            None => stored.remove(key),
+        };
+        true
+    }
+
+    pub(crate) fn keys(&self, prefix: &str, now: Time) -> Vec<String> {
+        let stored = self.stored.borrow();
+        let changed = self.changed.borrow();
+        let all = stored.keys().chain(changed.keys());
+        let mut keys: Vec<String> = all
+            .filter(|key| key.starts_with(prefix))
+            .filter(|key| match changed.get(*key) {
+                Some((at, shown)) if self.late.get() && now < at.plus_s(LATE_S) => *shown,
+                _ => stored.contains_key(*key),
+            })
+            .cloned()
+            .collect();
+        keys.sort();
+        keys.dedup();
+        keys
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_change_is_seen_a_minute_later() {
+        let kv = Kv::late();
+        let at = |seconds| Time(0).plus_s(seconds);
+        assert_eq!(kv.get("a", at(0)), None);
+        assert!(kv.set("a", Some("1"), at(1)));
+        assert_eq!(kv.get("a", at(59)), None);
+        assert!(kv.keys("", at(59)).is_empty());
+        assert_eq!(kv.get("a", at(60)).as_deref(), Some("1"));
+        assert!(kv.set("a", None, at(61)));
+        assert_eq!(kv.get("a", at(62)).as_deref(), Some("1"));
+        assert_eq!(kv.keys("", at(62)), ["a"]);
+        assert!(kv.keys("", at(121)).is_empty());
+    }
+
+    #[test]
+    fn a_key_is_written_once_a_second() {
+        let kv = Kv::late();
+        assert!(kv.set("a", Some("1"), Time(1_000)));
+        assert!(!kv.set("a", Some("2"), Time(1_999)));
+        assert!(kv.set("b", Some("2"), Time(1_999)));
+        assert!(kv.set("a", Some("2"), Time(2_000)));
+        assert_eq!(kv.stored.borrow()["a"], "2");
+    }
+}
