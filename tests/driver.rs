@@ -2,7 +2,6 @@
 
 use crate::case::{self, Case, Caught, Step, fill, matches, text_matches};
 use crate::finish;
-use crate::kv::LATE_S;
 use crate::memory::Memory;
 use calls::time::Time;
 use functions::{Answer, Platform};
@@ -120,6 +119,7 @@ fn take(driver: &impl Driver, step: &Step, caught: &mut Caught) -> Result<(), St
 
 impl Driver for Memory {
     fn put_to(&self, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
+        self.operations.borrow_mut().requests += 1;
         let writes = self.operations.borrow().config_writes;
         let answer = match finish(functions::answer(self, request)) {
             Answer::Reply(reply) => reply,
@@ -127,7 +127,7 @@ impl Driver for Memory {
         };
         // Configuration may be seen late, and is waited for. Nothing else may be, and nothing is.
         if self.operations.borrow().config_writes > writes {
-            self.pass_s(LATE_S);
+            self.config.catch_up();
         }
         answer
     }

@@ -1,9 +1,10 @@
 //! A platform in memory that never waits, with a clock that stands until it is moved and a small Twilio beside it.
 
+mod outside;
 mod twilio;
 
+use crate::kv::Kv;
 use calls::analysis::Analyst;
-use crate::kv::{Kv, LATE_S};
 use calls::id::CallId;
 use calls::seats::{Full, Lease, Limits, Seats};
 use calls::secret::Secret;
@@ -13,7 +14,7 @@ use calls::voice::StartOrder;
 use functions::{Due, Entries, Facts, Fault, Opened, Owner, Platform, SendError};
 use http::{Request, Response};
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, BTreeSet, VecDeque};
+use std::collections::{BTreeMap, BTreeSet};
 use std::pin::Pin;
 
 /// How often each kind of operation was asked for: what a call costs.
@@ -27,8 +28,18 @@ pub struct Operations {
     pub audio_requests: usize,
     pub wakes_asked: usize,
     pub sent: usize,
+    pub config_lists: usize,
+    /// HTTP requests answered.
+    pub requests: usize,
+    /// Calls woken by their alarm.
+    pub alarms: usize,
+    /// Of all these, the ones a woken call asked of its own object, which is no request to anybody.
+    pub own: usize,
+    /// Rows written in Durable Objects: records, events, documents, entries, seats, alarms.
+    pub rows_written: usize,
 }
 
+pub use outside::Outside;
 pub use twilio::Twilio;
 
 pub struct Memory {
@@ -52,7 +63,9 @@ pub struct Memory {
     pub unread: Cell<bool>,
     /// No voice can be started.
     pub voiceless: Cell<bool>,
-    /// The next so many operations on calls and seats fail …
+    /// The call that is being woken.
+    woken: Cell<Option<CallId>>,
+    /// The next so many operations that change something fail …
     pub failing: Cell<usize>,
     /// … after so many have worked.
     working: Cell<usize>,
@@ -109,6 +122,7 @@ impl Memory {
             operations: RefCell::default(),
             unread: Cell::new(false),
             voiceless: Cell::new(false),
+            woken: Cell::new(None),
             failing: Cell::new(0),
             working: Cell::new(0),
         }
@@ -136,7 +150,7 @@ impl Memory {
             "{}",
             String::from_utf8_lossy(reply.body())
         );
-        self.pass_s(LATE_S);
+        self.config.catch_up();
         *self.operations.borrow_mut() = Operations::default();
     }
 
@@ -180,7 +194,12 @@ impl Memory {
     /// Wakes one call, and has it woken again when it asks for that, or when waking failed.
     fn wake(&self, id: CallId) {
         let woken: Pin<Box<dyn Future<Output = _>>> = Box::pin(functions::wake(self, id));
+        self.count(|operations| operations.alarms += 1);
+        let outer = self.woken.replace(Some(id));
         let again = crate::finish(woken).unwrap_or(Some(self.now.get().plus_s(15)));
+        self.woken.set(outer);
+        // One row while it runs, and one for what is next.
+        self.wrote(2);
         if let Some(again) = again {
             let mut wakes = self.wakes.borrow_mut();
             let earliest = wakes.get(&id).map_or(again, |armed| again.min(*armed));
@@ -188,10 +207,16 @@ impl Memory {
         }
     }
 
-    /// The host dies after `working` more operations on calls and seats: all later ones fail …
+    /// The host dies after `working` more operations that change something: all later ones fail …
     pub fn fail_after(&self, working: usize) {
         self.working.set(working);
         self.failing.set(usize::MAX);
+    }
+
+    /// One operation fails after so many have worked.
+    pub fn fail_once_after(&self, working: usize) {
+        self.working.set(working);
+        self.failing.set(1);
     }
 
     /// … until it is back.
@@ -223,13 +248,6 @@ impl Memory {
         Ok(self.seats(organization).await?.taken(self.now.get()))
     }
 
-    /// Waits where a key was written just now, as the Worker does.
-    fn change_config(&self, key: &str, value: Option<&str>) {
-        while !self.config.set(key, value, self.now.get()) {
-            self.now.set(Time(self.now.get().0 + 1_100));
-        }
-    }
-
     fn may_fail(&self) -> Result<(), Fault> {
         if let Some(left) = self.working.get().checked_sub(1) {
             self.working.set(left);
@@ -246,6 +264,25 @@ impl Memory {
 
     fn count(&self, count: impl FnOnce(&mut Operations)) {
         count(&mut self.operations.borrow_mut());
+    }
+
+    /// Counts what is asked of a call's object.
+    fn count_call(&self, call: CallId, count: impl FnOnce(&mut Operations)) {
+        self.count(count);
+        let own = self.woken.get() == Some(call);
+        self.count(|operations| operations.own += usize::from(own));
+    }
+
+    fn count_documents(&self, owner: &Owner) {
+        let count = |operations: &mut Operations| operations.document_requests += 1;
+        match owner {
+            Owner::Call(call) => self.count_call(*call, count),
+            Owner::Organization(_) => self.count(count),
+        }
+    }
+
+    fn wrote(&self, rows: usize) {
+        self.count(|operations| operations.rows_written += rows);
     }
 }
 
@@ -279,22 +316,25 @@ impl Platform for Memory {
 
     async fn put(&self, key: &str, value: &str) -> Result<(), Fault> {
         self.count(|operations| operations.config_writes += 1);
-        self.change_config(key, Some(value));
+        self.may_fail()?;
+        self.config.set(key, Some(value), self.now.get());
         Ok(())
     }
 
     async fn delete(&self, key: &str) -> Result<(), Fault> {
         self.count(|operations| operations.config_writes += 1);
-        self.change_config(key, None);
+        self.may_fail()?;
+        self.config.set(key, None, self.now.get());
         Ok(())
     }
 
     async fn keys(&self, prefix: &str) -> Result<Vec<String>, Fault> {
+        self.count(|operations| operations.config_lists += 1);
         Ok(self.config.keys(prefix, self.now.get()))
     }
 
     async fn open_call(&self, call: CallId, record: &str, wake_at: Time) -> Result<Opened, Fault> {
-        self.count(|operations| operations.call_requests += 1);
+        self.count_call(call, |operations| operations.call_requests += 1);
         self.may_fail()?;
         if self.calls.borrow().contains_key(&call) {
             return Ok(Opened::Exists);
@@ -305,6 +345,7 @@ impl Platform for Memory {
         };
         self.calls.borrow_mut().insert(call, facts);
         self.wakes.borrow_mut().insert(call, wake_at);
+        self.wrote(2);
         Ok(Opened::Created)
     }
 
@@ -313,7 +354,7 @@ impl Platform for Memory {
         call: CallId,
         events: &[(String, String)],
     ) -> Result<Option<Facts>, Fault> {
-        self.count(|operations| operations.call_requests += 1);
+        self.count_call(call, |operations| operations.call_requests += 1);
         self.may_fail()?;
         let mut calls = self.calls.borrow_mut();
         let Some(facts) = calls.get_mut(&call) else {
@@ -321,6 +362,7 @@ impl Platform for Memory {
         };
         for (name, text) in events {
             if !facts.events.iter().any(|(known, _)| known == name) {
+                self.wrote(1);
                 facts.events.push((name.clone(), text.clone()));
             }
         }
@@ -328,17 +370,19 @@ impl Platform for Memory {
     }
 
     async fn read_call(&self, call: CallId) -> Result<Option<Facts>, Fault> {
-        self.count(|operations| operations.call_requests += 1);
+        self.count_call(call, |operations| operations.call_requests += 1);
         self.may_be_read()?;
         Ok(self.calls.borrow().get(&call).cloned())
     }
 
     async fn wake_at(&self, call: CallId, at: Time) -> Result<(), Fault> {
-        self.count(|operations| operations.wakes_asked += 1);
+        self.count_call(call, |operations| operations.wakes_asked += 1);
         self.may_fail()?;
         let mut wakes = self.wakes.borrow_mut();
         let earliest = wakes.get(&call).map_or(at, |armed| at.min(*armed));
-        wakes.insert(call, earliest);
+        if wakes.insert(call, earliest) != Some(earliest) {
+            self.wrote(1);
+        }
         Ok(())
     }
 
@@ -366,7 +410,7 @@ impl Platform for Memory {
     }
 
     async fn document(&self, owner: &Owner, name: &str) -> Result<Option<String>, Fault> {
-        self.count(|operations| operations.document_requests += 1);
+        self.count_documents(owner);
         let key = (owner.clone(), name.to_owned());
         Ok(self.documents.borrow().get(&key).cloned())
     }
@@ -378,13 +422,14 @@ impl Platform for Memory {
         was: Option<&str>,
         to: Option<&str>,
     ) -> Result<bool, Fault> {
-        self.count(|operations| operations.document_requests += 1);
+        self.count_documents(owner);
         self.may_fail()?;
         let key = (owner.clone(), name.to_owned());
         let mut documents = self.documents.borrow_mut();
         if documents.get(&key).map(String::as_str) != was {
             return Ok(false);
         }
+        self.wrote(1);
         match to {
             Some(to) => documents.insert(key, to.to_owned()),
             None => documents.remove(&key),
@@ -393,11 +438,12 @@ impl Platform for Memory {
     }
 
     async fn append(&self, owner: &Owner, series: &str, text: &str) -> Result<u64, Fault> {
-        self.count(|operations| operations.document_requests += 1);
+        self.count_documents(owner);
         self.may_fail()?;
         let mut all = self.series.borrow_mut();
         let entries = all.entry((owner.clone(), series.to_owned())).or_default();
         entries.push(text.to_owned());
+        self.wrote(1);
         Ok(entries.len() as u64)
     }
 
@@ -408,7 +454,7 @@ impl Platform for Memory {
         upto: Option<u64>,
         most: usize,
     ) -> Result<Entries, Fault> {
-        self.count(|operations| operations.document_requests += 1);
+        self.count_documents(owner);
         let all = self.series.borrow();
         let Some(entries) = all.get(&(owner.clone(), series.to_owned())) else {
             return Ok(Entries::default());
@@ -431,6 +477,7 @@ impl Platform for Memory {
         self.count(|operations| operations.seat_requests += 1);
         self.may_fail()?;
         let mut all = self.seats.borrow_mut();
+        self.wrote(1);
         let seats = all.entry(organization.to_owned()).or_default();
         Ok(seats.take(lease, limits, self.now.get()))
     }
@@ -440,6 +487,7 @@ impl Platform for Memory {
         self.may_fail()?;
         if let Some(seats) = self.seats.borrow_mut().get_mut(organization) {
             seats.free(&call.to_string());
+            self.wrote(1);
         }
         Ok(())
     }
@@ -473,7 +521,8 @@ impl Platform for Memory {
     }
 
     async fn start_audio(&self, call: CallId, order: &StartOrder) -> Result<(), Fault> {
-        self.count(|operations| operations.audio_requests += 1);
+        self.count_call(call, |operations| operations.audio_requests += 1);
+        self.may_fail()?;
         if self.voiceless.get() {
             return Err(Fault("nothing starts".to_owned()));
         }
@@ -487,37 +536,9 @@ impl Platform for Memory {
     }
 
     async fn stop_audio(&self, call: CallId) -> Result<(), Fault> {
-        self.count(|operations| operations.audio_requests += 1);
+        self.count_call(call, |operations| operations.audio_requests += 1);
+        self.may_fail()?;
         self.running.borrow_mut().remove(&call);
         Ok(())
-    }
-}
-
-/// Every server that is not Twilio: customers' endpoints, CRMs, a model.
-#[derive(Default)]
-pub struct Outside {
-    /// What was sent to them, in order.
-    pub seen: RefCell<Vec<Request<Vec<u8>>>>,
-    /// What the server at a URL answers, one after the other; 200 and nothing once there is no more.
-    pub answers: RefCell<BTreeMap<String, VecDeque<Answered>>>,
-    /// Whether every call is woken once more while one of them waits for its answer.
-    pub wakes: Cell<bool>,
-}
-
-type Answered = Result<Response<Vec<u8>>, SendError>;
-
-impl Outside {
-    /// Has the server at `url` answer this after what it was told before.
-    pub fn will_answer(&self, url: &str, answer: Answered) {
-        let mut answers = self.answers.borrow_mut();
-        answers.entry(url.to_owned()).or_default().push_back(answer);
-    }
-
-    fn answer(&self, request: Request<Vec<u8>>) -> Answered {
-        let url = request.uri().to_string();
-        self.seen.borrow_mut().push(request);
-        let mut answers = self.answers.borrow_mut();
-        let next = answers.get_mut(&url).and_then(VecDeque::pop_front);
-        next.unwrap_or_else(|| Ok(Response::new(Vec::new())))
     }
 }

@@ -98,6 +98,81 @@ fn the_host_dies_while_placing() {
     }
 }
 
+/// What Twilio and the container tell of an answered call, in order; what is not answered with success is told again as
+/// often as they would.
+fn live(placed: &Placed) {
+    let tell = |act: &dyn Fn() -> Response<Vec<u8>>| {
+        let _ = (0..3).any(|_| act().status().is_success());
+    };
+    let status = |word: &'static str| {
+        tell(&|| placed.callback("StatusCallback", &[("CallStatus", word)], TOKEN));
+    };
+    status("ringing");
+    status("in-progress");
+    tell(&|| placed.callback("Url", &[], TOKEN));
+    tell(&|| placed.callback("AsyncAmdStatusCallback", &[("AnsweredBy", "human")], TOKEN));
+    let (at, call_sid) = (placed.now(), placed.sid());
+    let by = EndedBy::Contact;
+    let (reason, transcript) = ("contact_hung_up".to_owned(), vec![]);
+    let started = VoiceEvent::MediaStarted { at, call_sid };
+    let ended = VoiceEvent::Ended {
+        at,
+        by,
+        reason,
+        transcript,
+    };
+    // A container that was never started says nothing.
+    if !placed.memory.started.borrow().is_empty() {
+        tell(&|| placed.report(vec![started.clone()]));
+        tell(&|| placed.report(vec![ended.clone()]));
+    }
+    let mut standing = placed.memory.twilio.standing.borrow_mut();
+    standing.insert(placed.sid(), "completed".to_owned());
+    drop(standing);
+    status("completed");
+}
+
+/// Each write of a call's whole life fails once, or is the last that the host does before it dies: nothing is dialled
+/// twice or without a record, the call ends, and it holds nothing.
+#[test]
+fn any_write_fails() {
+    for once in [true, false] {
+        let fails = |memory: &Memory, after: usize| match once {
+            true => memory.fail_once_after(after),
+            false => memory.fail_after(after),
+        };
+        let mut after = 0;
+        loop {
+            let memory = Memory::demo();
+            fails(&memory, after);
+            let answer = memory.put_to(trigger("+15005550006"));
+            let placed = Placed { memory, answer };
+            let dialled = placed.memory.twilio.asked.borrow().len();
+            assert!(dialled <= 1, "write {after}: dialled {dialled} times");
+            if dialled == 1 {
+                live(&placed);
+            }
+            let struck = once && placed.memory.failing.get() == 0;
+            let dead = !once && placed.memory.failing.get() < usize::MAX;
+            placed.memory.heal();
+            placed.pass(400);
+            assert_eq!(placed.memory.twilio.asked.borrow().len(), dialled);
+            if placed.memory.calls.borrow().is_empty() {
+                assert_eq!(dialled, 0, "dialled without a record");
+            } else {
+                let call = placed.call();
+                assert_eq!(call["status"], "ended", "write {after}: {call:#}");
+                placed.holds_nothing();
+            }
+            if !struck && !dead {
+                break;
+            }
+            after += 1;
+        }
+        assert!(after > 10, "only {after} writes were found");
+    }
+}
+
 /// What a call costs in operations, printed for the benchmark: to the trigger's answer, and to the call's end.
 #[test]
 fn operations_per_call() {
@@ -125,13 +200,20 @@ fn operations_per_call() {
     placed.pass(60);
     let whole = placed.memory.operations.borrow().clone();
     for (what, operations) in [("trigger", &trigger), ("call", &whole)] {
+        let objects = operations.call_requests
+            + operations.document_requests
+            + operations.seat_requests
+            + operations.audio_requests
+            + operations.wakes_asked
+            - operations.own;
         println!(
-            "operations {what} config_reads={} call_requests={} seat_requests={} audio_requests={} wakes_asked={} sent={}",
+            "operations {what} requests={} kv_reads={} kv_writes={} kv_lists={} object_requests={objects} alarms={} rows_written={} sent={}",
+            operations.requests,
             operations.config_reads,
-            operations.call_requests,
-            operations.seat_requests,
-            operations.audio_requests,
-            operations.wakes_asked,
+            operations.config_writes,
+            operations.config_lists,
+            operations.alarms,
+            operations.rows_written,
             operations.sent,
         );
     }

@@ -152,7 +152,7 @@ fn a_post_tells_whom_the_call_is_for() {
 #[test]
 fn secrets_are_sealed() {
     let memory = with_crm(&json!({}));
-    let stored = memory.config.borrow()["agent/crm-agent"].clone();
+    let stored = memory.config.stored.borrow()["agent/crm-agent"].clone();
     assert!(!stored.contains("crm-secret"), "{stored}");
     let request = Request::get("/v1/admin/export")
         .header("authorization", format!("Bearer {}", Memory::ADMIN_TOKEN))
@@ -165,7 +165,7 @@ fn secrets_are_sealed() {
         .find(|line| line.contains("crm-agent"))
         .unwrap();
     import(&memory, &serde_json::from_str(line).unwrap());
-    assert_eq!(memory.config.borrow()["agent/crm-agent"], stored);
+    assert_eq!(memory.config.stored.borrow()["agent/crm-agent"], stored);
 
     let mut thief: Value = serde_json::from_str(line).unwrap();
     thief["id"] = json!("thief");

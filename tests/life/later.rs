@@ -130,9 +130,14 @@ fn later(memory: &Memory, earliest_s: u64, latest_s: u64) -> CallId {
 /// Changes a configured agent.
 fn change(memory: &Memory, agent: &str, change: impl FnOnce(&mut Value)) {
     let key = format!("agent/{agent}");
-    let mut stored: Value = serde_json::from_str(&memory.config.borrow()[&key]).unwrap();
+    let mut stored: Value = serde_json::from_str(&memory.config.stored.borrow()[&key]).unwrap();
     change(&mut stored);
-    memory.config.borrow_mut().insert(key, stored.to_string());
+    memory
+        .config
+        .stored
+        .borrow_mut()
+        .insert(key, stored.to_string());
+    memory.config.catch_up();
 }
 
 #[test]

@@ -253,6 +253,6 @@ fn a_late_analysis_is_a_report_of_its_own() {
 #[test]
 fn its_secret_is_sealed() {
     let placed = place(&json!({}), &json!({}));
-    let stored = placed.memory.config.borrow()["agent/pushing"].clone();
+    let stored = placed.memory.config.stored.borrow()["agent/pushing"].clone();
     assert!(!stored.contains("push-secret"), "{stored}");
 }

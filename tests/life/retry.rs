@@ -156,10 +156,15 @@ fn the_next_attempt_keeps_the_agents_hours() {
         let memory = Memory::demo();
         // It is 09:30 UTC.
         let key = "agent/reminder".to_owned();
-        let mut agent: Value = serde_json::from_str(&memory.config.borrow()[&key]).unwrap();
+        let mut agent: Value = serde_json::from_str(&memory.config.stored.borrow()[&key]).unwrap();
         agent["active_hours"] =
             json!({ "timezone": "UTC", "days": [], "start": "09:00", "end": "09:31" });
-        memory.config.borrow_mut().insert(key, agent.to_string());
+        memory
+            .config
+            .stored
+            .borrow_mut()
+            .insert(key, agent.to_string());
+        memory.config.catch_up();
         let latest = memory.now().plus_s(latest_s).rfc3339();
         let retry = json!({ "max_attempts": 3, "delay_s": 60 });
         let id = create(

@@ -1,7 +1,9 @@
 //! `cargo bench-stack`: sizes, and requests per second of a trigger call on both runtimes, each beside an empty
 //! component with one key-value read on the same runtime. The ratio is the figure: it does not depend on the machine.
 
+mod dialects;
 mod load;
+mod price;
 mod stub;
 
 use crate::command::{self, MINUTE, program};
@@ -42,7 +44,7 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
     let empty_worker = empty_worker()?;
     let empty_spin = empty_spin()?;
     sizes()?;
-    operations()?;
+    price::show()?;
     stub::start(settings::SIMULATOR_PORT)?;
 
     heading("Trigger call, Twilio stubbed at 0 ms");
@@ -96,6 +98,10 @@ fn compare(name: &str, server: &mut dyn FnMut(What) -> Result<(Command, u16)>) -
         let (command, port) = server(what)?;
         let mut process = Process::start("bench", command)?;
         let result = measure(what, port, &mut process);
+        let result = match (what, result) {
+            (What::Trigger, Ok(loads)) => dialects::compare(&local(port)).map(|()| loads),
+            (_, result) => result,
+        };
         process.stop(Duration::from_secs(8));
         measured.push(result.with_context(|| format!("{name}: {}", process.log_tail(15)))?);
     }
@@ -199,7 +205,7 @@ fn import(url: &str) -> Result<()> {
             json!({"type": "number", "id": trigger_id(id), "organization": name,
                 "number": format!("+1500555{id}"), "telephony_configuration": id}),
             json!({"type": "agent", "id": name, "organization": name, "owner": "bench", "name": "Reminder",
-                "trigger": trigger_id(number),
+                "trigger": trigger_id(number), "bot_id": name, "integer_id": id, "assistant_id": trigger_id(number),
                 "published": {"greeting": "Hello {{customer_name}}, this is about {{appointment_date}}."}}),
             json!({"type": "key", "organization": name, "name": "Rest APIs", "key": key(number)}),
         ] {
@@ -255,27 +261,6 @@ fn sizes() -> Result<()> {
             raw as f64 / 1024.0,
             small / 1024.0
         ));
-    }
-    Ok(())
-}
-
-/// What a call costs in operations, counted by a test in process: on Workers a call's and an organization's
-/// requests go to Durable Objects, on Spin all are key-value operations.
-fn operations() -> Result<()> {
-    heading("Operations");
-    let mut cargo = program("cargo");
-    cargo.args(["test", "--quiet", "--package", "tests", "--test", "life"]);
-    cargo.args(["operations_per_call", "--", "--nocapture"]);
-    command::run(cargo, "bench-operations", 20 * MINUTE)?;
-    let said = std::fs::read_to_string(place::log("bench-operations"))?;
-    for line in said.lines() {
-        // Libtest writes its own words before the test's first.
-        let Some((_, counts)) = line.split_once("operations ") else {
-            continue;
-        };
-        let (name, counts) = counts.split_once(' ').unwrap_or((counts, ""));
-        let counts = counts.replace(['=', '_'], " ");
-        say(&format!("  {name:<9} {counts}"));
     }
     Ok(())
 }

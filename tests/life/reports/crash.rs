@@ -80,7 +80,12 @@ fn the_host_dies_while_resending() {
         placed.pass(1);
         placed.memory.heal();
         placed.pass(60);
-        let expected = if status == 202 { "delivered" } else { "dead" };
-        assert_eq!(placed.states(), [expected], "survived {survives}");
+        // After a fault it may have been done; after a success it has.
+        let states = placed.states();
+        let may_be_dead = status != 202 && states == ["dead"];
+        assert!(
+            states == ["delivered"] || may_be_dead,
+            "survived {survives}: {status}, {states:?}"
+        );
     }
 }

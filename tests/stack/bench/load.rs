@@ -17,7 +17,7 @@ pub(crate) struct Load {
 }
 
 /// Sends what `request` makes (it gets a running number) over `connections` kept connections, for at most
-/// `limit` and at most `most` requests. Any answer but 200 is an error.
+/// `limit` and at most `most` requests. Any answer but 200 and 201 is an error.
 pub(crate) fn run(
     connections: usize,
     limit: Duration,
@@ -41,7 +41,7 @@ pub(crate) fn run(
                         let sent = Instant::now();
                         let mut answer = agent.run(request).context("no answer")?;
                         let body = answer.body_mut().read_to_string()?;
-                        if answer.status() != 200 {
+                        if !matches!(answer.status().as_u16(), 200 | 201) {
                             bail!("request {number} was answered {}: {body}", answer.status());
                         }
                         took.push(sent.elapsed());
