@@ -35,6 +35,7 @@ impl Tenant {
             seats,
         };
         tenant.import();
+        tenant.subscribe();
         tenant
     }
 
@@ -63,6 +64,35 @@ impl Tenant {
         let answer = self.http.fetch(request);
         let said = String::from_utf8_lossy(answer.body());
         assert_eq!(answer.status(), 200, "{said}");
+    }
+
+    /// Has the ends of its calls reported to an inbox of the simulator.
+    fn subscribe(&self) {
+        let url = format!("{}/_sim/inbox/{}", self.http.simulator, self.name());
+        let asked = json!({ "url": url, "events": ["call.ended"] });
+        let answer = self.send("POST", "/v1/webhooks", &asked);
+        let said = String::from_utf8_lossy(answer.body());
+        assert_eq!(answer.status(), 201, "{said}");
+    }
+
+    /// How the inbox answers from now on: JSON as the simulator's README has it.
+    pub fn endpoint(&self, answer: &Value) {
+        let path = format!("/_sim/inbox/{}/answer", self.name());
+        self.tell_simulator(&path, answer);
+    }
+
+    /// The id of every report that came, as often as it came, and the call it was about.
+    pub fn letters(&self) -> Vec<(String, String)> {
+        let requests = self
+            .http
+            .simulated(&format!("/_sim/inbox/{}/requests", self.name()));
+        let read = |request: &Value| {
+            let id = request["headers"]["webhook-id"].as_str()?;
+            let body: Value = serde_json::from_str(request["body"].as_str()?).ok()?;
+            Some((id.to_owned(), body["data"]["id"].as_str()?.to_owned()))
+        };
+        let requests = requests.as_array().into_iter().flatten();
+        requests.filter_map(read).collect()
     }
 
     fn name(&self) -> String {
@@ -148,13 +178,16 @@ impl Tenant {
 
     /// Has the simulator meet this tenant's calls with faults: JSON as its README has it.
     pub fn faults(&self, faults: &Value) {
-        let url = format!("{}/_sim/faults/{}", self.http.simulator, self.prefix());
-        let request = Request::put(url)
+        self.tell_simulator(&format!("/_sim/faults/{}", self.prefix()), faults);
+    }
+
+    fn tell_simulator(&self, path: &str, told: &Value) {
+        let request = Request::put(format!("{}{path}", self.http.simulator))
             .header("content-type", "application/json")
-            .body(faults.to_string().into_bytes());
+            .body(told.to_string().into_bytes());
         let answer = self.http.fetch(request.expect("well-formed"));
         let said = String::from_utf8_lossy(answer.body());
-        assert_eq!(answer.status(), 200, "{said}");
+        assert!(answer.status().is_success(), "{said}");
     }
 
     /// How many of its requests and calls the simulator holds up.

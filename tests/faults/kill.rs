@@ -48,12 +48,12 @@ pub(crate) fn every_cut(exchange: u16) -> Vec<(&'static str, Result<Count, Strin
             .map(|reached| reached.and(killed.clone()))
             .collect()
     });
+    let started = stack("start");
     for (cut, tenant) in &cuts {
         let mut on = cut.faults.clone();
         on["hold"] = Value::Null;
         tenant.faults(&on);
     }
-    let started = stack("start");
     thread::scope(|scope| {
         let ends: Vec<_> = cuts
             .iter()

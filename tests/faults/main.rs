@@ -1,6 +1,6 @@
 //! Everything that may go wrong around a call, on a running stack: each row of [`rows`] has an organization of its own.
-//! For each: no number rings twice, no more calls are placed than were accepted, every accepted call ends, every seat
-//! is free. `cargo verify` starts the stack, and prints the table of counts that this writes to `target/`.
+//! For each: no number rings twice, no more calls are placed than were accepted, every accepted call ends and is
+//! reported under one id or dead-lettered, every seat is free. `cargo verify` starts the stack, and prints the table of counts that this writes to `target/`.
 
 mod count;
 mod forged;
@@ -54,6 +54,9 @@ fn every_fault() {
 fn run(row: &Row, exchange: u16) -> Result<Count, String> {
     let tenant = Tenant::new(exchange, row.calls as u64 + 1);
     tenant.faults(&row.faults);
+    if !row.endpoint.is_null() {
+        tenant.endpoint(&row.endpoint);
+    }
     let said: Vec<Said> = thread::scope(|scope| {
         let asked: Vec<_> = (0..row.calls)
             .map(|call| {
@@ -79,6 +82,9 @@ fn run(row: &Row, exchange: u16) -> Result<Count, String> {
             "{} accepted, {} placed; {said:?}",
             count.accepted, count.placed
         ));
+    }
+    if count.reports.keys().any(|status| *status != row.reported) {
+        return Err(format!("reports are {:?}", count.reports));
     }
     if let Some(wrong) = count
         .outcomes

@@ -14,6 +14,9 @@ pub(crate) struct Row {
     pub(crate) placed: usize,
     /// The outcomes that accepted calls may have.
     pub(crate) outcomes: &'static [&'static str],
+    /// How the customer's endpoint answers reports, and what becomes of them.
+    pub(crate) endpoint: Value,
+    pub(crate) reported: &'static str,
 }
 
 /// What the suite does while the calls live.
@@ -90,6 +93,14 @@ pub(crate) fn rows() -> Vec<Row> {
             "callbacks": {"drop": all}, "read": {"status": 500, "times": 2}})), 1, BUSY),
         row("a mailbox, and the first hang-up fails", json!({
             "story": "voicemail", "ring_ms": 500, "change": {"status": 500, "times": 1}}), 1, &["voicemail"]),
+        row("the customer's endpoint is down", busy(json!({})), 2, BUSY)
+            .endpoint(json!([{"status": 503, "times": 2}, {"status": 200}]), "delivered"),
+        row("the customer's endpoint is slow", busy(json!({})), 1, BUSY)
+            .endpoint(json!([{"delay_ms": 12_000, "times": 1}, {"status": 200}]), "delivered"),
+        row("the customer's endpoint redirects", busy(json!({})), 2, BUSY)
+            .endpoint(json!({"status": 302, "headers": {"location": "/elsewhere"}}), "dead"),
+        row("the customer's endpoint answers 410", busy(json!({})), 1, BUSY)
+            .endpoint(json!({"status": 410}), "dead"),
     ];
     rows
 }
@@ -103,12 +114,22 @@ fn row(name: &'static str, faults: Value, calls: usize, outcomes: &'static [&'st
         accepted: calls,
         placed: calls,
         outcomes,
+        endpoint: Value::Null,
+        reported: "delivered",
     }
 }
 
 impl Row {
     fn meanwhile(self, meanwhile: Meanwhile) -> Row {
         Row { meanwhile, ..self }
+    }
+
+    fn endpoint(self, endpoint: Value, reported: &'static str) -> Row {
+        Row {
+            endpoint,
+            reported,
+            ..self
+        }
     }
 
     fn accepted(self, accepted: usize) -> Row {
