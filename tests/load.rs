@@ -11,7 +11,7 @@ use tests::tenant::Tenant;
 const CALLERS: usize = 100;
 const CALLS: usize = 1_000;
 /// A caller without a seat tries again after one to three of these.
-const AGAIN: Duration = Duration::from_millis(700);
+const AGAIN: Duration = Duration::from_millis(1_500);
 /// How long all of it may take, in seconds.
 const PATIENCE_S: u64 = 600;
 

@@ -35,7 +35,6 @@ impl Tenant {
             seats,
         };
         tenant.import();
-        tenant.subscribe();
         tenant
     }
 
@@ -67,7 +66,7 @@ impl Tenant {
     }
 
     /// Has the ends of its calls reported to an inbox of the simulator.
-    fn subscribe(&self) {
+    pub fn subscribe(&self) {
         let url = format!("{}/_sim/inbox/{}", self.http.simulator, self.name());
         let asked = json!({ "url": url, "events": ["call.ended"] });
         let answer = self.send("POST", "/v1/webhooks", &asked);

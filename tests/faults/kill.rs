@@ -18,6 +18,7 @@ pub(crate) fn every_cut(exchange: u16) -> Vec<(&'static str, Result<Count, Strin
         .zip(exchange..)
         .map(|(cut, exchange)| {
             let tenant = Tenant::new(exchange, cut.calls as u64 + 1);
+            tenant.subscribe();
             tenant.faults(&cut.faults);
             (cut, tenant)
         })

@@ -53,6 +53,7 @@ fn every_fault() {
 
 fn run(row: &Row, exchange: u16) -> Result<Count, String> {
     let tenant = Tenant::new(exchange, row.calls as u64 + 1);
+    tenant.subscribe();
     tenant.faults(&row.faults);
     if !row.endpoint.is_null() {
         tenant.endpoint(&row.endpoint);
