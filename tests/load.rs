@@ -10,8 +10,8 @@ use tests::tenant::Tenant;
 
 const CALLERS: usize = 100;
 const CALLS: usize = 1_000;
-/// A caller without a seat tries again after one to three of these.
-const AGAIN: Duration = Duration::from_millis(1_500);
+/// A caller without a seat tries again after one to three of these: about when the answer says.
+const AGAIN: Duration = Duration::from_secs(4);
 /// How long all of it may take, in seconds.
 const PATIENCE_S: u64 = 600;
 
