@@ -79,7 +79,6 @@ pub fn request(
             { "role": "user", "content": said },
         ],
         "response_format": format,
-        "temperature": 0,
     });
     let request = Request::post(&analyst.url)
         .header("content-type", "application/json")
