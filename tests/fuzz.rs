@@ -19,13 +19,19 @@ fn no_answer_is_outside_the_description() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("fuzz");
     let program = std::env::var("SCHEMATHESIS").unwrap_or_else(|_| "st".to_owned());
     let gateway = placed.http.gateway.as_str();
+    // It keeps what it found where it runs, and would begin with that the next time.
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("schemathesis");
+    let _ = std::fs::remove_dir_all(&place);
+    std::fs::create_dir_all(&place).expect("a folder");
     let ran = Command::new(program)
-        .args(["--config-file", "schemathesis.toml", "run"])
+        .arg("--config-file")
+        .arg(folder.join("schemathesis.toml"))
+        .arg("run")
         .arg(format!("{gateway}/openapi.json"))
         .args(["--url", gateway])
         .args(["--header", &format!("X-API-Key: {KEY}")])
         .args(["--checks", CHECKS])
-        .current_dir(&folder)
+        .current_dir(&place)
         .env("PYTHONPATH", &folder)
         .env("PYTHONDONTWRITEBYTECODE", "1")
         .env("SCHEMATHESIS_HOOKS", "checks")
