@@ -1,26 +1,35 @@
 //! What was sent where and how that went, and sending it again.
 
+mod search;
+
 use super::webhooks::{account, read};
 use crate::reply::{self, Reply};
 use crate::{Fault, Owner, Platform, access, body, documents, join, status};
 use calls::config::Permission;
 use calls::dialect::ringdown::Ringdown;
 use calls::id::CallId;
-use calls::list::{TIME, cursor, read_cursor, time};
+use calls::list::cursor;
 use calls::problem::Problem;
 use calls::report::call_of_delivery;
 use calls::report::outbox::{self, Attempt, Delivery, Outbox, State};
-use calls::report::webhooks::{Entry, series};
 use http::Request;
+use search::{Wanted, search};
 use serde_json::{Value, json};
 use validation::{Fields, Issue, Rule, query};
 
 /// The largest page of deliveries, and the usual one.
 const LARGEST: i64 = 100;
 const USUAL: usize = 20;
-/// How many entries one request to resend looks at, and how many deliveries it sends again, at most.
-const LOOKED_AT: usize = 500;
+/// How many deliveries one request sends again, at most.
 const RESENT: usize = 100;
+/// What the list can be asked for.
+const FILTERS: [&str; 5] = [
+    "limit",
+    "cursor",
+    "status",
+    "created_from",
+    "created_before",
+];
 /// How many outboxes are read at once.
 const AT_ONCE: usize = 25;
 /// How long after its request a delivery is sent again if the request was cut short, in seconds.
@@ -54,12 +63,20 @@ pub(crate) async fn of_webhook(
     let asked = query::read(request.uri().query().unwrap_or_default());
     let asked = asked.map_err(Problem::Invalid)?;
     let mut fields = Fields::lenient(&asked);
+    for name in asked
+        .keys()
+        .filter(|name| !FILTERS.contains(&name.as_str()))
+    {
+        // A filter that was misspelt would show every delivery.
+        fields.refuse(name, Rule::Other("is no filter of this list".to_owned()));
+    }
     let limit = fields.integer_within("limit", 1, LARGEST);
-    let upto = fields.word("cursor", read_cursor, "a cursor of this list");
+    let state = fields.word("status", State::parse_word, "a status of a delivery");
+    let wanted = Wanted::read(&mut fields, state);
     fields.done().map_err(Problem::Invalid)?;
     known(host, &organization, webhook).await?;
     let limit = limit.map_or(USUAL, |limit| limit as usize);
-    let page = page(host, &organization, webhook, upto, limit).await?;
+    let page = search(host, &organization, webhook, &wanted, limit).await?;
     let shown: Vec<Value> = page
         .found
         .iter()
@@ -136,61 +153,29 @@ pub(crate) async fn resend_many(
     let asked = body::object(&Ringdown, request)?;
     let mut fields = Fields::lenient(&asked);
     let state = fields.word("status", resendable, "dead, delivered or cancelled");
-    let from = fields.word("created_from", time, TIME);
-    let before = fields.word("created_before", time, TIME);
-    let mut upto = fields.word("cursor", read_cursor, "a cursor of this list");
+    let wanted = Wanted::read(&mut fields, state.or(Some(State::Dead.word())));
     fields.done().map_err(Problem::Invalid)?;
     active(host, &organization, webhook).await?;
-    let (mut looked_at, mut resent) = (0, 0);
-    let next = loop {
-        let page = page(host, &organization, webhook, upto, AT_ONCE).await?;
-        looked_at += AT_ONCE;
-        let past = page
-            .found
-            .last()
-            .is_some_and(|(_, _, oldest)| from.is_some_and(|from| oldest.created_at < from));
-        let wanted: Vec<_> = page
-            .found
-            .into_iter()
-            .filter(|(_, _, delivery)| {
-                delivery.state.word() == state.unwrap_or("dead")
-                    && from.is_none_or(|from| from <= delivery.created_at)
-                    && before.is_none_or(|before| delivery.created_at < before)
-            })
-            .collect();
-        // What the bound cuts off is where the next request begins.
-        let room = RESENT - resent;
-        let cut = wanted.get(room).map(|(number, ..)| *number);
-        for sent in join::all(
-            wanted
-                .iter()
-                .take(room)
-                .map(|(_, id, delivery)| again(host, *id, &delivery.id)),
-        )
-        .await
-        {
+    let page = search(host, &organization, webhook, &wanted, RESENT).await?;
+    for some in page.found.chunks(AT_ONCE) {
+        let sent = some
+            .iter()
+            .map(|(_, id, delivery)| again(host, *id, &delivery.id));
+        for sent in join::all(sent).await {
             sent?;
-            resent += 1;
         }
-        upto = cut.or(page.next.filter(|_| !past));
-        if upto.is_none() || cut.is_some() || looked_at >= LOOKED_AT {
-            break upto;
-        }
-    };
+    }
     let shown = json!({
-        "resent": resent,
-        "has_more": next.is_some(),
-        "next_cursor": next.map(cursor),
+        "resent": page.found.len(),
+        "has_more": page.next.is_some(),
+        "next_cursor": page.next.map(cursor),
     });
     Ok(reply::json_reply(202, &shown))
 }
 
+/// What is still on its way needs no resending.
 fn resendable(word: &str) -> Option<&'static str> {
-    let states = [State::Dead, State::Delivered, State::Cancelled];
-    states
-        .map(State::word)
-        .into_iter()
-        .find(|state| *state == word)
+    State::parse_word(word).filter(|word| *word != "pending")
 }
 
 /// Sends a delivery again. The wake-up asked for first brings it about if this is cut short.
@@ -255,59 +240,6 @@ async fn found(
 
 async fn outbox(host: &impl Platform, id: CallId) -> Result<Outbox, Fault> {
     documents::read(host, &Owner::Call(id), outbox::DOCUMENT).await
-}
-
-/// A page of a webhook's series.
-struct Page {
-    /// Each with its number.
-    found: Vec<(u64, CallId, Delivery)>,
-    /// The number the next page begins with.
-    next: Option<u64>,
-}
-
-async fn page(
-    host: &impl Platform,
-    organization: &str,
-    webhook: &str,
-    upto: Option<u64>,
-    limit: usize,
-) -> Result<Page, Fault> {
-    let owner = Owner::Organization(organization.to_owned());
-    let entries = host.entries(&owner, &series(webhook), upto, limit).await?;
-    let newest = upto.unwrap_or(u64::MAX).min(entries.last);
-    let mut found = Vec::new();
-    for some in entries.found.chunks(AT_ONCE) {
-        let listed = join::all(
-            some.iter()
-                .map(|(number, text)| listed(host, *number, text)),
-        );
-        for delivery in listed.await {
-            found.extend(delivery?);
-        }
-    }
-    Ok(Page {
-        found,
-        next: Some(newest.saturating_sub(limit as u64)).filter(|next| *next > 0),
-    })
-}
-
-/// The delivery an entry stands for, if it is the entry that counts.
-async fn listed(
-    host: &impl Platform,
-    number: u64,
-    text: &str,
-) -> Result<Option<(u64, CallId, Delivery)>, Fault> {
-    // An entry of a form this version does not know is left for the version that does.
-    let Ok(entry) = serde_json::from_str::<Entry>(text) else {
-        return Ok(None);
-    };
-    let Some(id) = CallId::parse(&entry.call) else {
-        return Ok(None);
-    };
-    let outbox = outbox(host, id).await?;
-    let counts = |delivery: &&Delivery| delivery.listed == Some(number);
-    let delivery = outbox.delivery(&entry.delivery).filter(counts);
-    Ok(delivery.map(|delivery| (number, id, delivery.clone())))
 }
 
 fn show(call: CallId, delivery: &Delivery) -> Value {

@@ -128,6 +128,12 @@ impl Target {
 }
 
 impl State {
+    /// Reads [`State::word`] and gives it back.
+    pub fn parse_word(text: &str) -> Option<&'static str> {
+        let words = ["pending", "delivered", "dead", "cancelled"];
+        words.into_iter().find(|word| *word == text)
+    }
+
     pub fn word(self) -> &'static str {
         match self {
             State::Pending { .. } => "pending",

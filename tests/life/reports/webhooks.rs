@@ -141,6 +141,22 @@ fn many_are_sent_again() {
     );
     assert_eq!(second["data"].as_array().unwrap().len(), 1);
     assert_eq!(second["has_more"], false);
+    let dead = |query: &str| {
+        let (_, shown) = ask(
+            &placed.memory,
+            "GET",
+            &format!("{path}?status=dead{query}"),
+            &Value::Null,
+        );
+        shown
+    };
+    assert_eq!(dead("")["data"].as_array().unwrap().len(), 3);
+    let one = dead("&limit=1");
+    assert_eq!(one["data"], json!([first["data"][1]]));
+    let next = one["next_cursor"].as_str().unwrap();
+    let rest = dead(&format!("&limit=2&cursor={next}"));
+    assert_eq!(rest["data"], json!([first["data"][2], second["data"][0]]));
+    assert_eq!(rest["has_more"], false);
     // Only those from the second call on.
     let from = first["data"][2]["created_at"].clone();
     let body = json!({ "status": "dead", "created_from": from });
