@@ -1,11 +1,12 @@
 //! Whole calls on a running stack: real host, real voice containers, the simulator as Twilio.
 //! `cargo verify` starts the stack and sets `GATEWAY` and `SIMULATOR`.
 
+use calls::time::Time;
 use http::Request;
 use serde_json::{Value, json};
-use std::time::Duration;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
 use tests::driver::Driver;
-use tests::placed::{AGENT, DRAFT, Placed, answered_well, has, offset, place, said};
+use tests::placed::{AGENT, DRAFT, Placed, answered_well, create, has, offset, place, said};
 
 #[test]
 #[ignore = "needs a running stack: cargo verify"]
@@ -121,24 +122,78 @@ fn unclear_dials_ring_once() {
         let placed = place(AGENT, to);
         assert_eq!(placed.status, 200, "{to}");
         placed.ends("completed");
-        let calls = placed.http.simulated("/_sim/calls");
-        let sid = placed.call()["provider_sid"].clone();
-        let url = |call: &Value| {
-            let parameters = call["parameters"].as_array().cloned().unwrap_or_default();
-            parameters
-                .iter()
-                .find(|pair| pair[0] == "Url")
-                .map(|pair| pair[1].to_string())
-                .unwrap_or_default()
-        };
-        let ours = calls
-            .as_array()
-            .unwrap()
-            .iter()
-            .filter(|call| url(call).contains(&placed.id))
-            .count();
-        assert_eq!(ours, 1, "{to} with SID {sid} was dialled {ours} times");
+        let ours = placed.dialled();
+        assert_eq!(ours, 1, "{to} was dialled {ours} times");
     }
+}
+
+fn in_s(seconds: u64) -> String {
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let now_ms = u64::try_from(now.as_millis()).unwrap();
+    Time(now_ms).plus_s(seconds).rfc3339()
+}
+
+#[test]
+#[ignore = "needs a running stack: cargo verify"]
+fn a_call_for_later_is_dialled_once() {
+    let placed = create(&json!({
+        "agent_id": "reminder", "to": "+15005550010", "earliest_at": in_s(3),
+    }));
+    assert_eq!(placed.status, 201);
+    assert_eq!(placed.call()["status"], "scheduled");
+    assert_eq!(placed.dialled(), 0);
+    let call = placed.ends("busy");
+    assert!(offset(&call, "fired") >= Some(1.5), "{call:#}");
+    assert_eq!(placed.dialled(), 1);
+    assert_eq!(placed.ask("cancel"), 409);
+}
+
+#[test]
+#[ignore = "needs a running stack: cargo verify"]
+fn a_call_cancelled_in_time_is_not_dialled() {
+    let placed = create(&json!({
+        "agent_id": "reminder", "to": "+15005550010", "earliest_at": in_s(3),
+    }));
+    assert_eq!(placed.ask("cancel"), 200);
+    std::thread::sleep(Duration::from_secs(6));
+    placed.ends("canceled");
+    assert_eq!(placed.ask("cancel"), 200);
+    assert_eq!(placed.dialled(), 0);
+}
+
+#[test]
+#[ignore = "needs a running stack: cargo verify"]
+fn a_busy_line_is_tried_again() {
+    let first = create(&json!({
+        "agent_id": "reminder", "to": "+15005550010", "retry": { "max_attempts": 2, "delay_s": 1 },
+    }));
+    first.ends("busy");
+    let planned = first.wait_until("tried again", 20, |call| !call["next_call_id"].is_null());
+    assert_eq!(planned["is_last_attempt"], false);
+    let second = Placed {
+        id: planned["next_call_id"].as_str().unwrap().to_owned(),
+        ..first
+    };
+    let call = second.ends("busy");
+    assert_eq!(call["first_call_id"], planned["id"]);
+    assert_eq!(
+        (&call["attempt"], &call["is_last_attempt"]),
+        (&json!(2), &json!(true))
+    );
+    assert_eq!(second.dialled(), 1);
+}
+
+#[test]
+#[ignore = "needs a running stack: cargo verify"]
+fn a_message_is_left_on_a_mailbox() {
+    let placed = create(&json!({
+        "agent_id": "messenger", "to": "+15005550013", "variables": { "name": "Jane" },
+    }));
+    let call = placed.ends("voicemail");
+    assert_eq!(call["end_reason"], "message_left", "{call:#}");
+    assert_eq!(call["message_left"], true);
+    let recorded = &placed.simulated()["mailbox"]["message"];
+    assert_eq!(*recorded, json!(["Hello Jane, please call the clinic."]));
 }
 
 #[test]

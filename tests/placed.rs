@@ -39,7 +39,45 @@ pub fn place(path: &str, to: &str) -> Placed {
     }
 }
 
+/// A call placed through our own API.
+pub fn create(body: &Value) -> Placed {
+    let http = Http::from_env();
+    let request = Request::post("/v1/calls")
+        .header("content-type", "application/json")
+        .header("x-api-key", KEY)
+        .body(body.to_string().into_bytes())
+        .expect("well-formed");
+    let answer = http.put_to(request);
+    let call: Value = serde_json::from_slice(answer.body()).expect("well-formed");
+    Placed {
+        http,
+        status: answer.status().as_u16(),
+        id: call["id"].as_str().unwrap_or_default().to_owned(),
+    }
+}
+
 impl Placed {
+    /// `POST /v1/calls/{id}/{what}`
+    pub fn ask(&self, what: &str) -> u16 {
+        let request = Request::post(format!("/v1/calls/{}/{what}", self.id))
+            .header("x-api-key", KEY)
+            .body(Vec::new())
+            .expect("well-formed");
+        self.http.put_to(request).status().as_u16()
+    }
+
+    /// How often the simulator was asked to dial for this call: its token names it.
+    pub fn dialled(&self) -> usize {
+        let calls = self.http.simulated("/_sim/calls");
+        let ours = |call: &&Value| {
+            let parameters = call["parameters"].as_array().into_iter().flatten();
+            parameters
+                .filter(|pair| pair[0] == "Url")
+                .any(|pair| pair[1].to_string().contains(&self.id))
+        };
+        calls.as_array().into_iter().flatten().filter(ours).count()
+    }
+
     pub fn call(&self) -> Value {
         let request = Request::get(format!("/v1/calls/{}", self.id))
             .header("x-api-key", KEY)

@@ -5,7 +5,7 @@ use crate::clock::now_ms;
 use crate::contact::Contact;
 use crate::faults::Step;
 use crate::order::{Order, Twiml};
-use crate::record::{Change, Fields, Media, Record};
+use crate::record::{Change, Fields, Mailbox, Media, Record};
 use crate::recording;
 use crate::scenario::Scenario;
 use crate::twilio::{Account, Steering, Twilio, lock, new_sid};
@@ -126,6 +126,7 @@ impl Call {
             media: Media::default(),
             streams: Vec::new(),
             said: Vec::new(),
+            mailbox: None,
             notifications: Vec::new(),
             changes: Vec::new(),
             recording_sid: None,
@@ -269,7 +270,13 @@ async fn play(
     {
         let mut record = call.record();
         record.status = "in-progress";
-        record.answered_at_ms = Some(now_ms());
+        let answered_at_ms = now_ms();
+        record.answered_at_ms = Some(answered_at_ms);
+        // Its greeting is 8000 samples a second.
+        record.mailbox = (call.scenario == Scenario::Voicemail).then(|| Mailbox {
+            beeps_at_ms: answered_at_ms + config.speech.mailbox.len() as u64 / 8,
+            message: Vec::new(),
+        });
     }
     twilio.hold(to, Step::Answer).await;
     teller.tell("answered", "in-progress");

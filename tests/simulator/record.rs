@@ -40,12 +40,22 @@ pub(crate) struct Record {
     pub streams: Vec<Stream>,
     /// What `<Say>` and `<Play>` were asked to play, in order.
     pub said: Vec<String>,
+    /// What a mailbox recorded; none where a person answered, or nobody.
+    pub mailbox: Option<Mailbox>,
     /// What Twilio's error log would show.
     pub notifications: Vec<Notification>,
     /// Changes made through `POST Calls/{sid}.json` and `POST /_sim/calls/{sid}`.
     pub changes: Vec<Change>,
     #[serde(skip)]
     pub recording_sid: Option<String>,
+}
+
+/// A mailbox that answered: it speaks its greeting, beeps, and records from then on.
+#[derive(Clone, Debug, Serialize)]
+pub(crate) struct Mailbox {
+    pub beeps_at_ms: u64,
+    /// Every `<Say>` that began after the beep and was spoken to its end.
+    pub message: Vec<String>,
 }
 
 /// A TwiML document we were given, or the failure to get one.

@@ -2,6 +2,7 @@
 
 use crate::amd;
 use crate::call::{Ending, Leg, Steer};
+use crate::clock::now_ms;
 use crate::documents::{self, Page};
 use crate::faults::Step as Hold;
 use crate::media;
@@ -68,9 +69,17 @@ async fn document(leg: &mut Leg<'_>, page: Page) -> Step {
             }
             Verb::Say(text) => {
                 let ms = text.chars().count() as u64 * MS_PER_CHARACTER;
-                leg.call.record().said.push(text);
-                leg.during(tokio::time::sleep(Duration::from_millis(ms)))
-                    .await
+                leg.call.record().said.push(text.clone());
+                let began_at_ms = now_ms();
+                let spoken = leg
+                    .during(tokio::time::sleep(Duration::from_millis(ms)))
+                    .await;
+                if let (Ok(()), Some(mailbox)) = (&spoken, &mut leg.call.record().mailbox)
+                    && began_at_ms >= mailbox.beeps_at_ms
+                {
+                    mailbox.message.push(text);
+                }
+                spoken
             }
             Verb::Play(url) => {
                 // What is played is not examined; a second stands for it.
