@@ -5,11 +5,12 @@
 mod check;
 mod crm;
 mod lines;
+mod rules;
 mod webhooks;
 
 use crate::reply::{self, Reply};
 use crate::store::{self, PREFIXES};
-use crate::{Fault, Platform, access, account, body};
+use crate::{Fault, Platform, access, account, body, suppressions};
 use calls::config::{Agent, Key, Organization};
 use calls::problem::Problem;
 use check::{Checked, Plan};
@@ -28,11 +29,15 @@ pub(crate) async fn import(
     let (lines, unread) = read(body::text(request)?);
     let plan = Plan::load(host, &lines).await?;
     let checked = check::check(host, lines, plan, unread).map_err(Problem::Invalid)?;
-    let counts = json!({
+    let mut counts = json!({
         "organizations": checked.organizations.len(),
         "agents": checked.agents.len(),
         "keys": checked.keys.len(),
     });
+    if !checked.suppressions.is_empty() {
+        counts["suppressions"] = json!(checked.suppressions.len());
+    }
+    rules::note_loosened(host, &checked.organizations, &checked.agents);
     write(host, checked).await?;
     Ok(reply::json_reply(200, &json!({ "imported": counts })))
 }
@@ -85,6 +90,9 @@ async fn write(host: &impl Platform, checked: Checked) -> Result<(), Fault> {
     for name in &checked.gone {
         host.delete(name).await?;
     }
+    for (organization, suppression) in checked.suppressions {
+        suppressions::add(host, &organization, suppression).await?;
+    }
     // Last, so that nothing can be used before what it uses is there.
     for (sha256, key) in &checked.keys {
         store::write(host, &store::key_by_hash(sha256), key).await?;
@@ -109,8 +117,10 @@ pub(crate) async fn export(
                 "organization/" => {
                     let organization = parse::<Organization>(&name, &stored)?;
                     let webhooks = webhooks::lines(host, &organization.id).await?;
+                    let suppressions = rules::of_list(host, &organization.id).await?;
                     let mut lines = lines::of_organization(organization);
                     lines.extend(webhooks);
+                    lines.extend(suppressions);
                     lines
                 }
                 "agent/" => vec![lines::of_agent(parse::<Agent>(&name, &stored)?)],

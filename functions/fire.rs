@@ -2,7 +2,7 @@
 //! A request that places a call fires it at once, a wake-up when its time has come.
 
 use crate::ledger::{self, Standing};
-use crate::{Fault, Platform, SendError, place, settle, store, voice};
+use crate::{Fault, Platform, SendError, attempts, place, settle, store, voice};
 use calls::call::Call;
 use calls::config::Organization;
 use calls::event::Event;
@@ -21,6 +21,36 @@ pub(crate) enum Fired {
     Placed(Standing),
     /// Certainly not placed, for the cause this event tells, which is not stored.
     Refused(Record, Event),
+}
+
+/// Whether the call may be dialled now: it holds a seat then, and its attempt is counted. Both are given back by
+/// [`let_go`] should it not be dialled after all; otherwise why not.
+pub(crate) async fn admit(
+    host: &impl Platform,
+    organization: &Organization,
+    id: CallId,
+    record: &Record,
+) -> Result<Result<(), Problem>, Fault> {
+    if let Err(full) = take_seat(host, organization, id, record).await? {
+        return Ok(Err(Problem::NoSeat(full)));
+    }
+    if let Err(next) = attempts::count(host, organization, id, record).await? {
+        host.free_seat(&organization.id, id).await?;
+        let now = host.now();
+        return Ok(Err(Problem::AttemptCap { next, now }));
+    }
+    Ok(Ok(()))
+}
+
+/// Gives back what [`admit`] took.
+pub(crate) async fn let_go(
+    host: &impl Platform,
+    organization: &Organization,
+    id: CallId,
+    record: &Record,
+) -> Result<(), Fault> {
+    attempts::take_back(host, organization, id, record).await?;
+    host.free_seat(&organization.id, id).await
 }
 
 /// Whether the call holds a seat now; if not, the limit it met.

@@ -1,5 +1,6 @@
 //! Everything that is checked before a call is stored: agent, numbers, texts, hours. What passes is the call's record.
 
+use crate::admission::{self, Asked};
 use crate::{Platform, contacts, crm, store};
 use calls::config::{Agent, Organization, Script, Telephony, VERSION, WhenMissing};
 use calls::dialect::{AgentName, Caller, Dialect, PlaceCall};
@@ -11,7 +12,8 @@ use calls::time::Time;
 use calls::voice::{Kind, Limits};
 use std::collections::BTreeSet;
 use validation::hours::Hours;
-use validation::{Country, NotAPhone, Phone, WebhookUrl, render};
+use validation::zone::Zone;
+use validation::{Country, Issue, NotAPhone, Phone, Rule, WebhookUrl, render};
 
 /// The call a program wants, and why it is not to be placed now, if a gate is closed.
 pub(crate) struct Examined {
@@ -20,17 +22,13 @@ pub(crate) struct Examined {
     pub(crate) refused: Option<Problem>,
 }
 
-/// The record of the call a program wants, if it may be placed.
-pub(crate) async fn pass(
-    host: &impl Platform,
-    dialect: &dyn Dialect,
-    organization: &Organization,
-    wanted: PlaceCall,
-) -> Result<Record, Problem> {
-    let examined = examine(host, dialect, organization, wanted).await?;
-    match examined.refused {
-        Some(problem) => Err(problem),
-        None => Ok(examined.record),
+impl Examined {
+    /// The record, if every gate is open.
+    pub(crate) fn passed(self) -> Result<Record, Problem> {
+        match self.refused {
+            Some(problem) => Err(Problem::AtGate(Box::new(problem), self.record.gates)),
+            None => Ok(self.record),
+        }
     }
 }
 
@@ -65,12 +63,27 @@ pub(crate) async fn examine(
     wanted.variables.0.extend(own);
     // A call for later is checked as of the time it is for, and put off then if a gate is closed.
     let at = schedule.map_or(host.now(), |plan| plan.earliest_at);
-    let hours = within_active_hours(&agent, at)?;
-    let gates = vec![
+    let timezone = recipient_timezone(&agent, &wanted)?;
+    let asked = Asked {
+        organization,
+        agent: &agent,
+        to: &to,
+        to_field: wanted.to_field,
+        timezone,
+        now: at,
+    };
+    let mut gates = vec![
         callable_gate(&agent, &wanted, host.now()),
         caller_gate(telephony, host.now()),
-        hours_gate(&agent, hours.is_none(), at),
     ];
+    let mut refused = None;
+    for verdict in admission::verdicts(host, &asked).await? {
+        gates.push(verdict.gate);
+        // What time opens again is waited for where the call is for later.
+        let waits = |problem: &Problem| schedule.is_some() && problem.may_pass();
+        refused = refused.or(verdict.problem.filter(|problem| !waits(problem)));
+    }
+    let may_be_called = gates.iter().all(|gate| gate.passed);
     let mut known = Known {
         variables: wanted.variables.clone(),
         call: known::outbound(to.as_str(), &from),
@@ -78,7 +91,7 @@ pub(crate) async fn examine(
         ..Known::default()
     };
     // Nobody is asked about a person who is not to be called now.
-    let fetched = match hours.is_none() {
+    let fetched = match may_be_called {
         true => crm::fetch(host, &agent, &known, |path| dialect.value_of(&known, path)).await,
         false => None,
     };
@@ -130,15 +143,14 @@ pub(crate) async fn examine(
         retry: wanted.retry.or_else(|| script.retry.clone()),
         attempt: None,
         voicemail_message: said.voicemail_message,
+        recipient_timezone: timezone.map(|zone| zone.name().to_owned()),
         agent_seats: agent.seats,
+        dedupe_s: agent.dedupe_s,
         gates,
         kind: Kind::Phone,
         when_missing: script.when_missing,
     };
-    Ok(Examined {
-        refused: hours.filter(|_| record.schedule.is_none()),
-        record,
-    })
+    Ok(Examined { record, refused })
 }
 
 fn callable_gate(agent: &Agent, wanted: &PlaceCall, now: Time) -> Gate {
@@ -158,15 +170,25 @@ fn caller_gate(telephony: &Telephony, now: Time) -> Gate {
     Gate::new("caller", now, true, evidence)
 }
 
-fn hours_gate(agent: &Agent, open: bool, now: Time) -> Gate {
-    let evidence = match &agent.active_hours {
-        None => "the agent has no active hours: it may call at any time".to_owned(),
-        Some(hours) => format!(
-            "the agent's active hours are {} to {} in {}",
-            hours.start, hours.end, hours.timezone
-        ),
+/// The zone of the person called, by the request, or by the variable in which the agent expects it.
+fn recipient_timezone(agent: &Agent, wanted: &PlaceCall) -> Result<Option<Zone>, Problem> {
+    let in_variable = agent.timezone_variable.as_deref().and_then(|name| {
+        let value = wanted.variables.at(name)?;
+        Some((name, value))
+    });
+    let in_request = wanted.timezone.clone().map(|zone| ("timezone", zone));
+    let Some((field, text)) = in_request
+        .or(in_variable)
+        .filter(|(_, text)| !text.is_empty())
+    else {
+        return Ok(None);
     };
-    Gate::new("active_hours", now, open, evidence)
+    // Guessing instead would call somebody at night whom the program knows to be asleep.
+    let rule = || Rule::Other("must be an IANA time zone, for example Europe/Berlin".to_owned());
+    match Zone::parse(&text) {
+        Some(zone) => Ok(Some(zone)),
+        None => Err(Problem::Invalid(vec![Issue::new(field, rule())])),
+    }
 }
 
 /// Goes through the gates again for a call that was stored before and is to be dialled at `at`.
@@ -184,7 +206,18 @@ pub(crate) async fn again(
     let agent = agent
         .filter(|agent| agent.active && agent.organization.as_ref() == Some(&organization.id))
         .ok_or_else(|| Problem::NoAgent(id.clone()))?;
-    match within_active_hours(&agent, at)? {
+    let to = Phone::parse(&record.to, None);
+    let to = to.map_err(|why| Problem::InvalidNumber("to".to_owned(), why))?;
+    let asked = Asked {
+        organization: &organization,
+        agent: &agent,
+        to: &to,
+        to_field: "to",
+        timezone: record.recipient_timezone.as_deref().and_then(Zone::parse),
+        now: at,
+    };
+    let verdicts = admission::verdicts(host, &asked).await?;
+    match verdicts.into_iter().find_map(|verdict| verdict.problem) {
         Some(closed) => Err(closed),
         None => Ok(organization),
     }

@@ -15,7 +15,7 @@ use validation::{Issue, Rule};
 /// The longest key, in characters.
 const LONGEST: usize = 255;
 /// How long a request may take before its call counts as one whose outcome is unknown, in seconds.
-const UNDER_WAY_S: u64 = 40;
+pub(crate) const UNDER_WAY_S: u64 = 40;
 /// How often one key may meet a refusal before any dial and be tried again.
 const TRIES: u32 = 1_000;
 
@@ -80,7 +80,7 @@ pub(crate) fn intent(
 }
 
 /// The same value with every object's names in order, so that only what is said counts.
-fn sorted(value: &Value) -> Value {
+pub(crate) fn sorted(value: &Value) -> Value {
     match value {
         Value::Object(object) => {
             let names: BTreeMap<&String, &Value> = object.iter().collect();
@@ -111,7 +111,9 @@ pub(crate) async fn find(
         if standing.record.fingerprint.as_ref() != Some(&intent.fingerprint) {
             return Err(Problem::IdempotencyConflict);
         }
-        if !standing.call.never_tried() {
+        // Whatever closed a gate after the call was stored, its phone never rang; one for later ends so for good.
+        let turned_away = standing.call.has("gate-closed") && standing.record.schedule.is_none();
+        if !standing.call.never_tried() && !turned_away {
             return done(host, id, standing);
         }
     }
@@ -119,7 +121,7 @@ pub(crate) async fn find(
 }
 
 /// What the first request came to, if that is known.
-fn done(host: &impl Platform, id: CallId, standing: Standing) -> Result<Found, Problem> {
+pub(crate) fn done(host: &impl Platform, id: CallId, standing: Standing) -> Result<Found, Problem> {
     // Stored is placed: it is dialled when its time comes.
     if standing.record.schedule.is_some() {
         return Ok(Found::Done(Box::new(standing)));

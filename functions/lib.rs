@@ -3,13 +3,16 @@
 mod access;
 mod account;
 mod admin;
+mod admission;
 mod aftermath;
 mod analysis;
+mod attempts;
 mod body;
 mod campaigns;
 mod chat;
 mod contacts;
 mod crm;
+mod dedupe;
 mod documents;
 mod dry_run;
 mod fire;
@@ -34,6 +37,7 @@ mod settle;
 mod socket;
 mod status;
 mod store;
+mod suppressions;
 mod trigger;
 mod voice;
 mod webhook;
@@ -253,6 +257,20 @@ async fn route(
         ["v1", "webhooks", webhook, "deliveries", delivery, "resend"] => {
             only("POST")?;
             deliveries::resend(host, request, webhook, delivery).await?
+        }
+        ["v1", "suppressions"] => {
+            only("GET, POST")?;
+            match request.method() {
+                &Method::POST => suppressions::create(host, request).await?,
+                _ => suppressions::list(host, request).await?,
+            }
+        }
+        ["v1", "suppressions", number] => {
+            only("GET, DELETE")?;
+            match request.method() {
+                &Method::DELETE => suppressions::delete(host, request, number).await?,
+                _ => suppressions::one(host, request, number).await?,
+            }
         }
         ["v1", "me"] => {
             only("GET")?;

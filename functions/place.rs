@@ -1,10 +1,11 @@
 //! Placing a call: gates first, then persist, then fire.
 
+use crate::dedupe::{self, Same};
 use crate::fire::{self, Fired};
 use crate::idempotency::{self, Found, Intent};
 use crate::ledger::{self, Standing};
 use crate::reply::{self, Reply};
-use crate::{Fault, Opened, Platform, contacts, gates, list, reconcile, settle};
+use crate::{Fault, Opened, Platform, attempts, contacts, gates, list, reconcile, settle};
 use calls::call::Call;
 use calls::config::Organization;
 use calls::dialect::{Dialect, PlaceCall};
@@ -33,13 +34,30 @@ pub(crate) async fn place(
             Found::Free(id) => Some((id, intent)),
         },
     };
-    let mut record = gates::pass(host, dialect, organization, wanted).await?;
+    let examined = gates::examine(host, dialect, organization, wanted).await?;
+    // A key says better than any likeness what is the same.
+    let same = dedupe::of(&examined.record).filter(|_| once.is_none());
+    if let Some(same) = &same
+        && let Some(Found::Done(standing)) = dedupe::find(host, same).await?
+    {
+        return Ok(Placed::again(*standing));
+    }
+    let mut record = examined.passed()?;
     record.fingerprint = intent.map(|intent| intent.fingerprint.clone());
     let auth = ledger::credential(host, &record)?;
     // Written before Twilio hears of it, so that the first callback finds a record.
-    let (id, record) = match once {
-        None => open(host, record).await?,
-        Some((id, intent)) => match open_once(host, record, id).await? {
+    let (id, record) = match (once, &same) {
+        (None, None) => open(host, record).await?,
+        (None, Some(same)) => match open_claimed(host, record, same).await? {
+            Some(opened) => opened,
+            None => {
+                return match dedupe::find(host, same).await? {
+                    Some(Found::Done(standing)) => Ok(Placed::again(*standing)),
+                    _ => Err(Problem::IdempotencyInProgress),
+                };
+            }
+        },
+        (Some((id, intent)), _) => match open_once(host, record, id).await? {
             Some(opened) => opened,
             // Another request with the same key was faster.
             None => {
@@ -59,12 +77,21 @@ pub(crate) async fn place(
             replayed: false,
         });
     }
-    if let Err(full) = fire::take_seat(host, organization, id, &record).await? {
-        settle::refuse(host, id, &record, Event::NoSeat { at: host.now() }).await?;
-        return Err(Problem::NoSeat(full));
+    if let Err(problem) = fire::admit(host, organization, id, &record).await? {
+        let at = host.now();
+        let closed = match &problem {
+            Problem::NoSeat(_) => Event::NoSeat { at },
+            problem => Event::GateClosed {
+                at,
+                reason: problem.code().to_owned(),
+            },
+        };
+        settle::refuse(host, id, &record, closed).await?;
+        return Err(problem);
     }
     let standing = match fire::fire(host, id, record, &auth, None).await? {
         Fired::Refused(record, refused) => {
+            attempts::take_back(host, organization, id, &record).await?;
             settle::refuse(host, id, &record, refused.clone()).await?;
             return Err(idempotency::refusal(&refused));
         }
@@ -136,15 +163,41 @@ pub(crate) async fn open(
     host: &impl Platform,
     record: Record,
 ) -> Result<(CallId, Record), Problem> {
-    let key = host.settings().signing_key.expose().as_bytes();
     for _ in 0..DRAWS {
-        let run = CallId::fresh_run(record.created_at.0, host.random());
-        let id = CallId::of_run(key, &record.organization, run);
+        let id = fresh_id(host, &record);
         if let Some(opened) = open_once(host, record.clone(), id).await? {
             return Ok(opened);
         }
     }
-    Err(Problem::Broken("no free run number was found".to_owned()))
+    Err(no_id())
+}
+
+/// Persists the call under a new id that is claimed for this request; `None` if another request was faster.
+async fn open_claimed(
+    host: &impl Platform,
+    record: Record,
+    same: &Same,
+) -> Result<Option<(CallId, Record)>, Problem> {
+    for _ in 0..DRAWS {
+        let id = fresh_id(host, &record);
+        if !dedupe::claim(host, same, id).await? {
+            return Ok(None);
+        }
+        if let Some(opened) = open_once(host, record.clone(), id).await? {
+            return Ok(Some(opened));
+        }
+    }
+    Err(no_id())
+}
+
+fn fresh_id(host: &impl Platform, record: &Record) -> CallId {
+    let run = CallId::fresh_run(record.created_at.0, host.random());
+    let key = host.settings().signing_key.expose().as_bytes();
+    CallId::of_run(key, &record.organization, run)
+}
+
+fn no_id() -> Problem {
+    Problem::Broken("no free run number was found".to_owned())
 }
 
 /// Persists the call under this id, unless there is one.

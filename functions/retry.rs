@@ -23,7 +23,7 @@ pub(crate) async fn plan(
     let due = match gates::again(host, record, due).await {
         Ok(_) => due,
         Err(Problem::Broken(cause)) => return Err(Fault(cause)),
-        Err(problem) => match schedule::opens_again(&problem) {
+        Err(problem) => match problem.next_allowed_at() {
             Some(next) => next,
             None => return end_chain(host, id, problem.code()).await,
         },

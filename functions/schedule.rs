@@ -4,7 +4,7 @@
 
 use crate::fire::{self, Fired};
 use crate::ledger::{self, Standing};
-use crate::{Fault, Owner, Platform, documents, gates, settle};
+use crate::{Fault, Owner, Platform, attempts, documents, gates, settle};
 use calls::call::DIAL_ANSWER_S;
 use calls::config::Organization;
 use calls::event::Event;
@@ -73,20 +73,10 @@ pub(crate) async fn wake(
     match gates::again(host, &standing.record, now).await {
         Ok(organization) => dial(host, id, standing, &organization).await,
         Err(Problem::Broken(cause)) => Err(Fault(cause)),
-        Err(problem) => match opens_again(&problem) {
+        Err(problem) => match problem.next_allowed_at() {
             Some(next) => put_off(host, id, &standing.record, next, problem.code()).await,
             None => refuse(host, id, &standing.record, problem.code()).await,
         },
-    }
-}
-
-/// When a gate that is closed opens again, if it does.
-pub(crate) fn opens_again(problem: &Problem) -> Option<Time> {
-    match problem {
-        Problem::OutsideHours {
-            next: Some(next), ..
-        } => Time::parse_rfc3339(next),
-        _ => None,
     }
 }
 
@@ -109,9 +99,10 @@ async fn dial(
     let record = standing.record;
     let soon = host.now().plus_s(AGAIN_S);
     let auth = ledger::credential(host, &record).map_err(fault)?;
-    if let Err(full) = fire::take_seat(host, organization, id, &record).await? {
-        let later = host.now().plus_s(full.retry_after_s);
-        return put_off(host, id, &record, later, "no_capacity").await;
+    if let Err(problem) = fire::admit(host, organization, id, &record).await? {
+        let wait = problem.retry_after_s().unwrap_or(AGAIN_S);
+        let later = host.now().plus_s(wait);
+        return put_off(host, id, &record, later, problem.code()).await;
     }
     let at = host.now();
     let mine = Decided::Fire {
@@ -120,7 +111,7 @@ async fn dial(
     };
     let decided = decide(host, id, mine.clone()).await?;
     if decided != mine {
-        host.free_seat(&record.organization, id).await?;
+        fire::let_go(host, organization, id, &record).await?;
         return follow(host, id, &record, decided).await;
     }
     match fire::fire(host, id, record, &auth, Some(at)).await {
@@ -132,10 +123,11 @@ async fn dial(
                 }
             })
             .await?;
-            host.free_seat(&record.organization, id).await?;
+            fire::let_go(host, organization, id, &record).await?;
             put_off(host, id, &record, soon, "provider_busy").await
         }
         Ok(Fired::Refused(record, refused)) => {
+            attempts::take_back(host, organization, id, &record).await?;
             settle::refuse(host, id, &record, refused).await?;
             Ok(Some(host.now()))
         }

@@ -4,6 +4,7 @@ use super::crm::{self, Whose};
 use super::lines::{
     AgentLine, KeyLine, Line, NumberLine, Numbered, OrganizationLine, TelephonyLine,
 };
+use super::rules;
 use super::webhooks::{self, AllImported};
 use crate::{Fault, Platform, store};
 use calls::config::{
@@ -13,6 +14,7 @@ use calls::dialect::AgentName;
 use calls::record::credential_owner;
 use calls::seal;
 use calls::secret::{Secret, sha256_hex};
+use calls::suppression::Suppression;
 use calls::twilio;
 use http::Uri;
 use std::collections::{BTreeMap, BTreeSet};
@@ -39,6 +41,8 @@ pub(super) struct Checked {
     pub(super) names: Vec<(String, String)>,
     /// Names that agents have no longer.
     pub(super) gone: Vec<String>,
+    /// Organizations and numbers they are not to call.
+    pub(super) suppressions: Vec<(String, Suppression)>,
     /// SHA-256 and key.
     pub(super) keys: Vec<(String, Key)>,
     pub(super) webhooks: AllImported,
@@ -56,6 +60,7 @@ impl Plan {
                 Line::Key(line) => line.organization.as_ref(),
                 Line::Webhook(line) => Some(&line.organization),
                 Line::CallbackSecret(line) => Some(&line.organization),
+                Line::Suppression(line) => Some(&line.organization),
             };
             if let Some(id) =
                 organization.filter(|id| is_slug(id) && !plan.organizations.contains_key(*id))
@@ -179,6 +184,19 @@ pub(super) fn check(
                     refuse(number, why);
                 }
             }
+            Line::Suppression(line) => {
+                let organization = plan.organizations.get(&line.organization);
+                let read = organization
+                    .ok_or_else(|| no_organization(&line.organization))
+                    .and_then(|organization| {
+                        let id = organization.id.clone();
+                        Ok((id, rules::suppression(host, line, organization)?))
+                    });
+                match read {
+                    Ok(suppression) => checked.suppressions.push(suppression),
+                    Err(why) => refuse(number, why),
+                }
+            }
             Line::CallbackSecret(line) => {
                 let known = known(&plan, &line.organization);
                 let added = known
@@ -215,15 +233,7 @@ fn organization(line: &OrganizationLine, plan: &Plan) -> Result<Organization, St
     if line.seats == 0 || line.seats > 10_000 {
         return Err("seats must be between 1 and 10000".to_owned());
     }
-    if line.inbound_reserve > line.seats {
-        return Err("inbound_reserve must be no more than seats".to_owned());
-    }
-    if line
-        .calls_per_second
-        .is_some_and(|pace| !(1..=1_000).contains(&pace))
-    {
-        return Err("calls_per_second must be between 1 and 1000".to_owned());
-    }
+    rules::check_organization(line)?;
     let stored = plan.organizations.get(&line.id);
     Ok(Organization {
         v: VERSION,
@@ -232,6 +242,9 @@ fn organization(line: &OrganizationLine, plan: &Plan) -> Result<Organization, St
         active: line.active,
         seats: line.seats,
         inbound_reserve: line.inbound_reserve,
+        calling_window: line.calling_window.clone(),
+        attempts_per_day: line.attempts_per_day,
+        allowed_countries: line.allowed_countries.clone(),
         calls_per_second: line.calls_per_second,
         country: line.country.clone(),
         default_telephony: line.default_telephony_configuration,
@@ -350,12 +363,7 @@ fn agent(host: &impl Platform, line: AgentLine, plan: &Plan) -> Result<Agent, St
         validation::hours::Hours::parse(&hours.timezone, &hours.days, &hours.start, &hours.end)
             .map_err(|issues| format!("active_hours: {}", said(&issues)))?;
     }
-    if line
-        .seats
-        .is_some_and(|seats| !(1..=10_000).contains(&seats))
-    {
-        return Err("seats must be between 1 and 10000".to_owned());
-    }
+    rules::check_agent(&line)?;
     let names = names(&line);
     if let Some(timezone) = &line.timezone
         && Zone::parse(timezone).is_none()
@@ -394,12 +402,15 @@ fn agent(host: &impl Platform, line: AgentLine, plan: &Plan) -> Result<Agent, St
         timezone: line.timezone,
         pre_fetch,
         seats: line.seats,
+        calling_window: line.calling_window,
+        timezone_variable: line.timezone_variable,
+        dedupe_s: line.dedupe_s,
         post_call_analysis: line.post_call_analysis,
         post_call_push,
     })
 }
 
-fn said(issues: &[Issue]) -> String {
+pub(super) fn said(issues: &[Issue]) -> String {
     let said: Vec<String> = issues
         .iter()
         .map(|issue| format!("{} {}", issue.field, issue.rule.text()))

@@ -6,6 +6,8 @@ use calls::analysis::Analysis;
 use calls::config::{
     ActiveHours, Agent, Key, Number, Opens, Organization, Permission, Script, Telephony,
 };
+use calls::rules::{self, CallingWindow};
+use calls::suppression::{Source, Suppression};
 use calls::time::Time;
 use serde::{Deserialize, Serialize};
 
@@ -22,6 +24,7 @@ pub(super) enum Line {
     Key(KeyLine),
     Webhook(WebhookLine),
     CallbackSecret(CallbackSecretLine),
+    Suppression(SuppressionLine),
 }
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -43,6 +46,12 @@ pub(super) struct OrganizationLine {
     pub(super) tenant: Option<String>,
     #[serde(default)]
     pub(super) inbound_reserve: u32,
+    #[serde(default = "rules::usual_window")]
+    pub(super) calling_window: Option<CallingWindow>,
+    #[serde(default = "rules::usual_attempts")]
+    pub(super) attempts_per_day: Option<u32>,
+    #[serde(default = "rules::own_countries")]
+    pub(super) allowed_countries: Option<Vec<String>>,
     #[serde(default)]
     pub(super) calls_per_second: Option<u32>,
 }
@@ -108,6 +117,12 @@ pub(super) struct AgentLine {
     pub(super) pre_fetch: Option<PreFetchLine>,
     #[serde(default)]
     pub(super) seats: Option<u32>,
+    #[serde(default)]
+    pub(super) calling_window: Option<CallingWindow>,
+    #[serde(default)]
+    pub(super) timezone_variable: Option<String>,
+    #[serde(default)]
+    pub(super) dedupe_s: Option<u32>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub(super) post_call_analysis: Option<Analysis>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -142,6 +157,27 @@ pub(super) struct KeyLine {
     pub(super) expires_at: Option<Time>,
 }
 
+/// A number that is not to be called.
+#[derive(Debug, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct SuppressionLine {
+    pub(super) organization: String,
+    pub(super) number: String,
+    #[serde(default)]
+    pub(super) reason: Option<String>,
+    /// Who put it on the list, and when (Unix milliseconds), as an export shows it.
+    #[serde(default = "imported")]
+    pub(super) source: Source,
+    #[serde(default)]
+    pub(super) call_id: Option<String>,
+    #[serde(default)]
+    pub(super) at: Option<Time>,
+}
+
+fn imported() -> Source {
+    Source::Import
+}
+
 fn yes() -> bool {
     true
 }
@@ -174,6 +210,9 @@ pub(super) fn of_organization(organization: Organization) -> Vec<Line> {
         default_telephony_configuration: organization.default_telephony,
         tenant: organization.tenant,
         inbound_reserve: organization.inbound_reserve,
+        calling_window: organization.calling_window,
+        attempts_per_day: organization.attempts_per_day,
+        allowed_countries: organization.allowed_countries,
         calls_per_second: organization.calls_per_second,
     })];
     lines.extend(
@@ -203,6 +242,17 @@ pub(super) fn of_organization(organization: Organization) -> Vec<Line> {
     lines
 }
 
+pub(super) fn of_suppression(organization: &str, suppression: Suppression) -> Line {
+    Line::Suppression(SuppressionLine {
+        organization: organization.to_owned(),
+        number: suppression.number,
+        reason: suppression.reason,
+        source: suppression.source,
+        call_id: suppression.call,
+        at: Some(suppression.at),
+    })
+}
+
 pub(super) fn of_agent(agent: Agent) -> Line {
     Line::Agent(Box::new(AgentLine {
         id: agent.id,
@@ -220,6 +270,9 @@ pub(super) fn of_agent(agent: Agent) -> Line {
         timezone: agent.timezone,
         pre_fetch: agent.pre_fetch.map(crm::of_pre_fetch),
         seats: agent.seats,
+        calling_window: agent.calling_window,
+        timezone_variable: agent.timezone_variable,
+        dedupe_s: agent.dedupe_s,
         post_call_analysis: agent.post_call_analysis,
         post_call_push: agent.post_call_push.map(crm::of_push),
     }))

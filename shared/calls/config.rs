@@ -5,6 +5,7 @@ use crate::analysis::Analysis;
 use crate::crm::PreFetch;
 use crate::plan::Retry;
 use crate::result::Push;
+use crate::rules::{self, CallingWindow};
 use crate::seats::Limits;
 use crate::time::Time;
 use serde::{Deserialize, Serialize};
@@ -29,6 +30,15 @@ pub struct Organization {
     /// Calls that may begin in one second.
     #[serde(default)]
     pub calls_per_second: Option<u32>,
+    /// When people may be called, by their own clocks. None: at any hour.
+    #[serde(default = "rules::usual_window")]
+    pub calling_window: Option<CallingWindow>,
+    /// Dial attempts to one number within 24 hours. None: any number.
+    #[serde(default = "rules::usual_attempts")]
+    pub attempts_per_day: Option<u32>,
+    /// ISO codes of the countries that may be called. Empty: its own. None: all.
+    #[serde(default = "rules::own_countries")]
+    pub allowed_countries: Option<Vec<String>>,
     /// ISO code of the country whose national numbers are accepted.
     pub country: Option<String>,
     /// The telephony configuration used when a request names none.
@@ -123,6 +133,15 @@ pub struct Agent {
     /// Calls of this agent that may be live at once.
     #[serde(default)]
     pub seats: Option<u32>,
+    /// In place of the organization's.
+    #[serde(default)]
+    pub calling_window: Option<CallingWindow>,
+    /// The variable that holds the time zone of the person called.
+    #[serde(default)]
+    pub timezone_variable: Option<String>,
+    /// For so many seconds, the same agent, number and variables are the same call.
+    #[serde(default)]
+    pub dedupe_s: Option<u32>,
     #[serde(default)]
     pub post_call_analysis: Option<Analysis>,
     #[serde(default)]

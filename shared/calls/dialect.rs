@@ -110,6 +110,8 @@ pub struct PlaceCall {
     pub latest_at: Option<Time>,
     /// In place of the agent's own.
     pub retry: Option<Retry>,
+    /// The time zone of the person called.
+    pub timezone: Option<String>,
     /// Check everything and place nothing.
     pub dry_run: bool,
 }
@@ -134,6 +136,7 @@ impl PlaceCall {
             earliest_at: None,
             latest_at: None,
             retry: None,
+            timezone: None,
             dry_run: false,
         }
     }

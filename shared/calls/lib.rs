@@ -12,6 +12,7 @@
 //! Nothing here waits, reads a clock or names a platform.
 
 pub mod analysis;
+pub mod attempts;
 pub mod call;
 pub mod chat;
 pub mod config;
@@ -28,11 +29,13 @@ pub mod problem;
 pub mod record;
 pub mod report;
 pub mod result;
+pub mod rules;
 pub mod seal;
 pub mod seats;
 pub mod secret;
 pub mod settings;
 pub mod socket;
+pub mod suppression;
 pub mod time;
 pub mod token;
 pub mod twilio;

@@ -1,6 +1,8 @@
 //! Every way a request can fail, in our words. Each dialect shows each of them in its own.
 
+use crate::record::Gate;
 use crate::seats::{Full, Limit};
+use crate::time::Time;
 use validation::{Issue, NotAPhone};
 
 /// A request that fails. What a caller may read is in [`Problem::text`]; causes are for the log.
@@ -37,6 +39,22 @@ pub enum Problem {
         next: Option<String>,
         retry_after_s: Option<u64>,
     },
+    /// The person's own hours; `next` is when they begin again.
+    OutsideWindow {
+        next: Option<Time>,
+        now: Time,
+    },
+    /// The person does not want to be called.
+    Suppressed,
+    /// The number was dialled as often as is allowed within 24 hours.
+    AttemptCap {
+        next: Time,
+        now: Time,
+    },
+    /// A gate is closed, for this problem; the verdicts of all of them.
+    AtGate(Box<Problem>, Vec<Gate>),
+    /// The number is not on the suppression list.
+    NoSuppression,
     /// No seat, or too many calls at once.
     NoSeat(Full),
     /// Twilio refused the call; the log knows why.
@@ -88,7 +106,7 @@ impl Problem {
         match self {
             Problem::Malformed(_) => "malformed_body",
             Problem::Invalid(_) => "invalid_request",
-            Problem::InvalidNumber(_, NotAPhone::Premium) => "number_not_allowed",
+            Problem::InvalidNumber(_, why) if why.is_forbidden() => "number_not_allowed",
             Problem::InvalidNumber(..) => "invalid_number",
             Problem::NoKey => "no_api_key",
             Problem::WrongKey => "invalid_api_key",
@@ -104,6 +122,11 @@ impl Problem {
             Problem::NoCaller => "caller_not_found",
             Problem::VariablesMissing(_) => "variables_missing",
             Problem::OutsideHours { .. } => "outside_active_hours",
+            Problem::OutsideWindow { .. } => "outside_calling_window",
+            Problem::Suppressed => "suppressed",
+            Problem::AttemptCap { .. } => "attempt_cap",
+            Problem::AtGate(why, _) => why.code(),
+            Problem::NoSuppression => "suppression_not_found",
             Problem::NoSeat(_) => "no_capacity",
             Problem::ProviderRefused { .. } => "provider_refused",
             Problem::ProviderBusy => "provider_busy",
@@ -165,6 +188,24 @@ impl Problem {
             Problem::OutsideHours { next: None, .. } => {
                 "The agent is outside its active hours".to_owned()
             }
+            Problem::OutsideWindow {
+                next: Some(next), ..
+            } => format!(
+                "It is outside the hours in which this number may be called; they begin again at {}",
+                next.rfc3339()
+            ),
+            Problem::OutsideWindow { next: None, .. } => {
+                "It is outside the hours in which this number may be called".to_owned()
+            }
+            Problem::Suppressed => {
+                "This number is on the suppression list and is not called".to_owned()
+            }
+            Problem::AttemptCap { next, .. } => format!(
+                "This number was called as often as is allowed within 24 hours; it may be called again at {}",
+                next.rfc3339()
+            ),
+            Problem::AtGate(why, _) => why.text(),
+            Problem::NoSuppression => "Suppression not found".to_owned(),
             Problem::NoSeat(full) => full.text(),
             Problem::ProviderRefused {
                 code: Some(code), ..
@@ -184,10 +225,10 @@ impl Problem {
                 "This idempotency key was used for a different request".to_owned()
             }
             Problem::IdempotencyInProgress => {
-                "The first request with this idempotency key is still being processed".to_owned()
+                "The first of these requests is still being processed".to_owned()
             }
             Problem::IdempotencyUnknown(id) => format!(
-                "Whether the first request with this idempotency key placed a call is not known yet; read call {id}"
+                "Whether the first of these requests placed a call is not known yet; read call {id}"
             ),
             Problem::Replayed(first) => first.text(),
             Problem::NoCall(_) => "Call not found".to_owned(),
@@ -215,10 +256,37 @@ impl Problem {
         }
     }
 
+    /// When the gate that is closed opens again, if that is known.
+    pub fn next_allowed_at(&self) -> Option<Time> {
+        match self {
+            Problem::OutsideHours { next, .. } => Time::parse_rfc3339(next.as_deref()?),
+            Problem::OutsideWindow { next, .. } => *next,
+            Problem::AttemptCap { next, .. } => Some(*next),
+            Problem::AtGate(why, _) => why.next_allowed_at(),
+            _ => None,
+        }
+    }
+
+    /// Whether time alone may open the gate: what is to happen later is then not refused now.
+    pub fn may_pass(&self) -> bool {
+        match self {
+            Problem::OutsideHours { .. }
+            | Problem::OutsideWindow { .. }
+            | Problem::AttemptCap { .. } => true,
+            Problem::AtGate(why, _) => why.may_pass(),
+            _ => false,
+        }
+    }
+
     /// When trying again may help, in seconds: header `Retry-After`.
     pub fn retry_after_s(&self) -> Option<u64> {
         match self {
             Problem::NoSeat(full) => Some(full.retry_after_s),
+            Problem::OutsideWindow { now, .. } | Problem::AttemptCap { now, .. } => {
+                let next = self.next_allowed_at()?;
+                Some(next.0.saturating_sub(now.0).div_ceil(1_000))
+            }
+            Problem::AtGate(why, _) => why.retry_after_s(),
             Problem::OutsideHours { retry_after_s, .. } => *retry_after_s,
             Problem::ProviderBusy | Problem::IdempotencyInProgress | Problem::NoVoice => Some(5),
             Problem::NoChat { .. } => Some(30),
@@ -260,6 +328,17 @@ impl Problem {
                 next: None,
                 retry_after_s: None,
             },
+            Problem::OutsideWindow {
+                next: None,
+                now: Time(0),
+            },
+            Problem::Suppressed,
+            Problem::AttemptCap {
+                next: Time(0),
+                now: Time(0),
+            },
+            Problem::AtGate(Box::new(Problem::Suppressed), Vec::new()),
+            Problem::NoSuppression,
             Problem::NoSeat(Full {
                 limit: Limit::Organization,
                 taken: 1,

@@ -73,9 +73,15 @@ pub struct Record {
     /// What is left on a mailbox, rendered.
     #[serde(default)]
     pub voicemail_message: Option<String>,
+    /// The time zone of the person called, where the request says it.
+    #[serde(default)]
+    pub recipient_timezone: Option<String>,
     /// The agent's own limit of live calls, beside the organization's.
     #[serde(default)]
     pub agent_seats: Option<u32>,
+    /// For so many seconds a request for the same is this call, where the agent wants that.
+    #[serde(default)]
+    pub dedupe_s: Option<u32>,
     /// What was checked before the call was stored, in that order.
     #[serde(default)]
     pub gates: Vec<Gate>,

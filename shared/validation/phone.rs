@@ -1,5 +1,7 @@
 //! Telephone numbers in E.164 form, and the looser forms people write that mean one.
 
+use crate::region;
+
 /// A number in E.164 form: `+`, a country code, 8 to 15 digits in all. Whether it exists, the carrier knows:
 /// the API documents' own example `+15559876543` lies in an area code nobody assigned.
 #[derive(Clone, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -16,11 +18,30 @@ pub enum NotAPhone {
     NoCountry,
     /// Premium rate: the person who answers, or the caller, pays by the minute.
     Premium,
+    /// A number for emergencies.
+    Emergency,
+    /// A short number, which only some networks connect, and often at a price.
+    Short,
+    /// It is in no country that the organization may call.
+    Country,
     /// The number called from is the number to call.
     SameAsCaller,
 }
 
 impl NotAPhone {
+    /// Whether it is a number, but none that may be called.
+    pub fn is_forbidden(self) -> bool {
+        match self {
+            NotAPhone::Premium | NotAPhone::Emergency | NotAPhone::Short | NotAPhone::Country => {
+                true
+            }
+            NotAPhone::Characters
+            | NotAPhone::Length
+            | NotAPhone::NoCountry
+            | NotAPhone::SameAsCaller => false,
+        }
+    }
+
     pub fn text(self) -> &'static str {
         match self {
             NotAPhone::Characters => "contains characters that are not part of a phone number",
@@ -29,6 +50,9 @@ impl NotAPhone {
                 "must begin with + and a country code, for example +14155550100"
             }
             NotAPhone::Premium => "is a premium-rate number, which is never called",
+            NotAPhone::Emergency => "is an emergency number, which is never called",
+            NotAPhone::Short => "is a short number, which is never called",
+            NotAPhone::Country => "is in a country that calls are not allowed to",
             NotAPhone::SameAsCaller => "is the number called from",
         }
     }
@@ -72,10 +96,28 @@ const COUNTRIES: [Country; 22] = [
     country("SG", "65", "", 8, 8),
 ];
 
-/// Prefixes of premium-rate numbers in the countries above. Source: the national numbering plans.
-const PREMIUM: [&str; 13] = [
-    "+1900", "+1976", "+449", "+353151", "+353152", "+353153", "+6119", "+49900", "+43930",
-    "+41900", "+3389", "+3190", "+34803",
+/// Numbers for emergencies, and crisis lines, wherever they are in use. Source: ITU-T E.129 and E.161.1.
+const EMERGENCY: [&str; 30] = [
+    "000", "060", "061", "066", "100", "101", "102", "103", "104", "105", "108", "110", "111",
+    "112", "113", "114", "115", "116", "117", "118", "119", "120", "122", "190", "191", "192",
+    "193", "911", "988", "999",
+];
+
+/// The most digits of a number that is dialled inside its country alone.
+const SHORT: usize = 6;
+
+/// Prefixes of premium-rate and shared-cost numbers, and of networks that cost as much: satellites, international
+/// services. Source: the national numbering plans, and ITU-T E.164's list of assigned codes.
+const PREMIUM: [&str; 76] = [
+    "+1900", "+1976", "+449", "+4484", "+4487", "+353151", "+353152", "+353153", "+353155",
+    "+353157", "+353158", "+353159", "+6119", "+64900", "+49900", "+49137", "+49180", "+43900",
+    "+43901", "+43930", "+43931", "+43939", "+41900", "+41901", "+41906", "+3389", "+3190",
+    "+3290", "+34803", "+34806", "+34807", "+34905", "+34907", "+351607", "+351646", "+351760",
+    "+351761", "+351762", "+39892", "+39894", "+39895", "+39899", "+46900", "+46939", "+46944",
+    "+4782", "+4590", "+358600", "+358700", "+35490", "+4870", "+42090", "+42190", "+3690",
+    "+40900", "+40903", "+40906", "+30901", "+30909", "+90900", "+7809", "+55300", "+55500",
+    "+55900", "+52900", "+651900", "+852900", "+81990", "+808", "+870", "+881", "+882", "+883",
+    "+888", "+979", "+878",
 ];
 
 const fn country(
@@ -118,6 +160,31 @@ impl Country {
     }
 }
 
+/// Refuses emergency and short numbers, also behind a calling code or an international prefix.
+fn forbidden(digits: &str, plus: bool) -> Result<(), NotAPhone> {
+    let international = match plus {
+        true => Some(digits),
+        false => digits.strip_prefix("00").filter(|rest| !rest.is_empty()),
+    };
+    let behind_a_code = international.is_some_and(|digits| {
+        (1..=3).any(|length| {
+            digits.split_at_checked(length).is_some_and(|(code, rest)| {
+                region::is_calling_code(code) && EMERGENCY.contains(&rest)
+            })
+        })
+    });
+    // No area code of the North American plan is 911; some switches connect it all the same.
+    let area_code = international.is_some_and(|digits| digits.starts_with("1911"));
+    let named = international.unwrap_or(digits);
+    if EMERGENCY.contains(&named) || EMERGENCY.contains(&digits) || behind_a_code || area_code {
+        return Err(NotAPhone::Emergency);
+    }
+    match international.is_none() && (2..=SHORT).contains(&digits.len()) {
+        true => Err(NotAPhone::Short),
+        false => Ok(()),
+    }
+}
+
 impl Phone {
     /// Reads a number: E.164, with the punctuation people add, with `00` for `+`, or, where `home` is known,
     /// as it is dialled inside that country.
@@ -136,6 +203,7 @@ impl Phone {
         if digits.is_empty() {
             return Err(NotAPhone::Length);
         }
+        forbidden(&digits, plus)?;
         let number = if plus {
             format!("+{digits}")
         } else if let Some(rest) = digits.strip_prefix("00") {
@@ -226,13 +294,65 @@ mod tests {
         ] {
             check(text, Some("US"), Err(NotAPhone::Characters));
         }
-        for text in ["+911", "+0123456789", "+1234567", "+1234567890123456"] {
+        for text in ["+0123456789", "+1234567", "+1234567890123456"] {
             check(text, None, Err(NotAPhone::Length));
         }
-        for text in ["", "+", "  ", "911", "112", "12345"] {
+        for text in ["", "+", "  ", "1234567"] {
             check(text, Some("US"), Err(NotAPhone::Length));
         }
-        check("+19005550100", None, Err(NotAPhone::Premium));
+    }
+
+    #[test]
+    fn refuses_numbers_nobody_is_to_call() {
+        for text in [
+            "911",
+            "9-1-1",
+            "112",
+            "999",
+            "+911",
+            "+1911",
+            "+1 911",
+            "001911",
+            "00112",
+            "+44999",
+            "+49112",
+            "+61000",
+            "+353112",
+            "+19115550100",
+            "988",
+        ] {
+            check(text, Some("US"), Err(NotAPhone::Emergency));
+            check(text, None, Err(NotAPhone::Emergency));
+        }
+        for text in ["12345", "611", "242526", "40404"] {
+            check(text, Some("US"), Err(NotAPhone::Short));
+        }
+        for text in [
+            "+19005550100",
+            "+449098790000",
+            "+448712345678",
+            "+491375550100",
+            "+33899123456",
+            "+881612345678",
+            "+883510012345",
+            "+979123456789",
+            "+870773000000",
+        ] {
+            check(text, None, Err(NotAPhone::Premium));
+        }
+        // Nothing of the sort, though it begins or ends alike.
+        for text in [
+            "+14159110000",
+            "+12069989112",
+            "+441129110999",
+            "+911204567890",
+            "+33112345678",
+            "+8801712345678",
+            "+886212345678",
+            "+3281123456",
+        ] {
+            check(text, None, Ok(text));
+        }
     }
 
     #[test]

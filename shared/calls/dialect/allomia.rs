@@ -86,7 +86,11 @@ impl Dialect for AlloMia {
             } => return (400, one("phoneNumber", problem.text())),
             Problem::NoKey | Problem::WrongKey => (401, "Unauthorized".to_owned()),
             Problem::WrongCategory | Problem::NotAllowed => (403, "Forbidden".to_owned()),
-            Problem::OutsideHours { .. } | Problem::Forged => (403, problem.text()),
+            Problem::OutsideHours { .. }
+            | Problem::OutsideWindow { .. }
+            | Problem::Suppressed
+            | Problem::AttemptCap { .. }
+            | Problem::Forged => (403, problem.text()),
             Problem::NoAgent(_)
             | Problem::ForeignAgent(_)
             | Problem::AgentWithoutOwner(_)
@@ -97,6 +101,7 @@ impl Dialect for AlloMia {
             | Problem::NoCall(_)
             | Problem::NoWebhook
             | Problem::NoDelivery
+            | Problem::NoSuppression
             | Problem::NoRoute => (404, "Resource not found".to_owned()),
             Problem::OrganizationInactive => (422, problem.text()),
             Problem::NoSeat { .. }
@@ -110,6 +115,7 @@ impl Dialect for AlloMia {
             | Problem::CallUnderWay(_)
             | Problem::CallOver(_) => (409, problem.text()),
             Problem::Replayed(first) => return self.show_problem(first),
+            Problem::AtGate(why, _) => return self.show_problem(why),
             Problem::Method(_) => (405, problem.text()),
             Problem::TooLarge => (413, problem.text()),
             Problem::MediaType => (415, problem.text()),

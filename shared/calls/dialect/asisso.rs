@@ -79,6 +79,9 @@ impl Dialect for Asisso {
             | Problem::OrganizationInactive
             | Problem::ForeignAgent(_)
             | Problem::OutsideHours { .. }
+            | Problem::OutsideWindow { .. }
+            | Problem::Suppressed
+            | Problem::AttemptCap { .. }
             | Problem::Forged => 403,
             // An agent nobody linked is told apart by voicing's API alone.
             Problem::NoAgent(_)
@@ -91,6 +94,7 @@ impl Dialect for Asisso {
             | Problem::NoCall(_)
             | Problem::NoWebhook
             | Problem::NoDelivery
+            | Problem::NoSuppression
             | Problem::NoRoute => 404,
             Problem::NotConfigured => 400,
             Problem::ProviderRefused { .. } => {
@@ -107,6 +111,7 @@ impl Dialect for Asisso {
             | Problem::CallUnderWay(_)
             | Problem::CallOver(_) => 409,
             Problem::Replayed(first) => return self.show_problem(first),
+            Problem::AtGate(why, _) => return self.show_problem(why),
             Problem::Method(_) => 405,
             Problem::TooLarge => 413,
             Problem::MediaType => 415,

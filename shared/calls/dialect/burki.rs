@@ -59,13 +59,20 @@ impl Dialect for Burki {
             | Problem::OrganizationInactive
             | Problem::ForeignAgent(_)
             | Problem::OutsideHours { .. }
+            | Problem::OutsideWindow { .. }
+            | Problem::Suppressed
+            | Problem::AttemptCap { .. }
             | Problem::Forged => 403,
             Problem::NoAgent(_)
             | Problem::AgentWithoutOwner(_)
             | Problem::AgentWithoutOrganization(_) => {
                 return (404, detail("Assistant not found"));
             }
-            Problem::NoCall(_) | Problem::NoWebhook | Problem::NoDelivery | Problem::NoRoute => 404,
+            Problem::NoCall(_)
+            | Problem::NoWebhook
+            | Problem::NoDelivery
+            | Problem::NoSuppression
+            | Problem::NoRoute => 404,
             Problem::NoSeat(_) | Problem::ProviderBusy => 503,
             Problem::ProviderRefused {
                 number_at_fault: true,
@@ -84,6 +91,7 @@ impl Dialect for Burki {
             | Problem::CallUnderWay(_)
             | Problem::CallOver(_) => 409,
             Problem::Replayed(first) => return self.show_problem(first),
+            Problem::AtGate(why, _) => return self.show_problem(why),
             Problem::Method(_) => 405,
             Problem::TooLarge => 413,
             Problem::MediaType => 415,

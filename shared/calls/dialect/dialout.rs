@@ -58,13 +58,19 @@ impl Dialect for Dialout {
             Problem::WrongCategory
             | Problem::NotAllowed
             | Problem::OrganizationInactive
+            | Problem::Suppressed
+            | Problem::AttemptCap { .. }
             | Problem::Forged => 403,
             Problem::NoAgent(_)
             | Problem::ForeignAgent(_)
             | Problem::AgentWithoutOwner(_)
             | Problem::AgentWithoutOrganization(_) => return (404, detail("Bot not found")),
-            Problem::NoCall(_) | Problem::NoWebhook | Problem::NoDelivery | Problem::NoRoute => 404,
-            Problem::OutsideHours { .. } => {
+            Problem::NoCall(_)
+            | Problem::NoWebhook
+            | Problem::NoDelivery
+            | Problem::NoSuppression
+            | Problem::NoRoute => 404,
+            Problem::OutsideHours { .. } | Problem::OutsideWindow { .. } => {
                 return (
                     503,
                     detail(format!("outside_active_hours: {}", problem.text())),
@@ -86,6 +92,7 @@ impl Dialect for Dialout {
             | Problem::CallUnderWay(_)
             | Problem::CallOver(_) => 409,
             Problem::Replayed(first) => return self.show_problem(first),
+            Problem::AtGate(why, _) => return self.show_problem(why),
             Problem::Method(_) => 405,
             Problem::TooLarge => 413,
             Problem::MediaType => 415,

@@ -45,6 +45,7 @@ impl Dialect for Ringdown {
                 format!("must have at most {MOST_METADATA} keys and {LARGEST_METADATA} bytes");
             fields.refuse("metadata", Rule::Other(rule));
         }
+        let timezone = fields.text("timezone");
         let dry_run = fields.boolean("dry_run").unwrap_or_default();
         let earliest_at = time(&mut fields, "earliest_at");
         let latest_at = time(&mut fields, "latest_at");
@@ -68,6 +69,7 @@ impl Dialect for Ringdown {
             callback_url,
             external_id,
             metadata,
+            timezone,
             dry_run,
             earliest_at,
             latest_at,
@@ -100,6 +102,9 @@ impl Dialect for Ringdown {
             | Problem::NotAllowed
             | Problem::OrganizationInactive
             | Problem::OutsideHours { .. }
+            | Problem::OutsideWindow { .. }
+            | Problem::Suppressed
+            | Problem::AttemptCap { .. }
             | Problem::Forged => 403,
             Problem::NoAgent(_)
             | Problem::ForeignAgent(_)
@@ -110,6 +115,7 @@ impl Dialect for Ringdown {
             | Problem::NoCall(_)
             | Problem::NoWebhook
             | Problem::NoDelivery
+            | Problem::NoSuppression
             | Problem::NoRoute => 404,
             Problem::NoSeat(_) | Problem::ProviderBusy => 429,
             Problem::ProviderRefused {
@@ -127,6 +133,11 @@ impl Dialect for Ringdown {
             | Problem::CallUnderWay(_)
             | Problem::CallOver(_) => 409,
             Problem::Replayed(first) => return self.show_problem(first),
+            Problem::AtGate(why, gates) => {
+                let (status, mut body) = self.show_problem(why);
+                body["gates"] = gates.iter().map(explain::show_gate).collect();
+                return (status, body);
+            }
             Problem::Method(_) => 405,
             Problem::TooLarge => 413,
             Problem::MediaType => 415,
@@ -159,11 +170,8 @@ impl Dialect for Ringdown {
                 "limit": full.limit.word(), "taken": full.taken, "most": full.most,
             });
         }
-        if let Problem::OutsideHours {
-            next: Some(next), ..
-        } = problem
-        {
-            body["next_allowed_at"] = json!(next);
+        if let Some(next) = problem.next_allowed_at() {
+            body["next_allowed_at"] = json!(next.rfc3339());
         }
         (status, body)
     }

@@ -75,8 +75,13 @@ impl Dialect for Voicing {
             | Problem::NoCall(_)
             | Problem::NoWebhook
             | Problem::NoDelivery
+            | Problem::NoSuppression
             | Problem::NoRoute => 404,
-            Problem::OutsideHours { .. } | Problem::Forged => 403,
+            Problem::OutsideHours { .. }
+            | Problem::OutsideWindow { .. }
+            | Problem::Suppressed
+            | Problem::AttemptCap { .. }
+            | Problem::Forged => 403,
             Problem::NoSeat(_)
             | Problem::ProviderBusy
             | Problem::NoVoice
@@ -97,6 +102,7 @@ impl Dialect for Voicing {
             | Problem::CallUnderWay(_)
             | Problem::CallOver(_) => 409,
             Problem::Replayed(first) => return self.show_problem(first),
+            Problem::AtGate(why, _) => return self.show_problem(why),
             Problem::Method(_) => 405,
             Problem::TooLarge => 413,
             Problem::MediaType => 415,
