@@ -10,6 +10,7 @@ use crate::record::{AgentSaid, Record, TelephonyUsed};
 use crate::time::Time;
 use crate::voice::{Kind, Limits};
 use serde_json::{Map, Value, json};
+use validation::template::LARGEST;
 use validation::variables::show;
 use validation::zone::Zone;
 use validation::{Variables, render};
@@ -50,28 +51,42 @@ pub fn known(given: &Map<String, Value>, crm: &Map<String, Value>, zone: &str, a
     }
 }
 
-/// Fills in the agent's texts and returns the names nobody gave a value for.
+/// What filling in the agent's texts came to.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Filled {
+    /// The names nobody gave a value for.
+    pub missing: Vec<String>,
+    /// All texts together became longer than [`LARGEST`], and end somewhere behind that.
+    pub too_long: bool,
+}
+
+/// Fills in the agent's texts.
 pub fn fill<'a>(
     texts: impl IntoIterator<Item = &'a mut String>,
     known: &Known,
     when_missing: WhenMissing,
-) -> Vec<String> {
+) -> Filled {
     let shown = match when_missing {
         WhenMissing::AsDialect => Dialout.when_missing(),
         WhenMissing::Literal => validation::WhenMissing::Literal,
         WhenMissing::Empty | WhenMissing::Refuse => validation::WhenMissing::Empty,
     };
-    let mut missing: Vec<String> = Vec::new();
+    let (mut all, mut bytes) = (Filled::default(), 0);
     for text in texts {
         let filled = render(text, |path| Dialout.value_of(known, path), shown);
+        bytes += filled.text.len();
         *text = filled.text;
         for name in filled.missing {
-            if !missing.contains(&name) {
-                missing.push(name);
+            if !all.missing.contains(&name) {
+                all.missing.push(name);
             }
         }
+        if bytes > LARGEST {
+            all.too_long = true;
+            break;
+        }
     }
-    missing
+    all
 }
 
 /// Whether the agent insists on what is missing.
@@ -132,8 +147,13 @@ impl Record {
         self.fetched = fetched.cloned();
         let crm = fetched.map(|fetched| fetched.values.clone());
         let known = known(variables, &crm.unwrap_or_default(), &self.timezone, at);
-        let when_missing = self.when_missing;
-        self.unresolved = fill(self.agent.texts(), &known, when_missing);
+        let mut said = self.agent.clone();
+        let filled = fill(said.texts(), &known, self.when_missing);
+        // The voice says nothing of texts that are too long.
+        if !filled.too_long {
+            self.agent = said;
+        }
+        self.unresolved = filled.missing;
         self.variables = variables.clone();
     }
 }

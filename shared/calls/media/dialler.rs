@@ -71,6 +71,11 @@ const FORMAT: Breach = breach(
 );
 const LATE: Breach = breach("no_connected_frame", 1008, "no connected frame within 10 s");
 const UNANSWERED: Breach = breach("no_answer_frame", 1008, "no answer frame within 60 s");
+const TOO_LONG: Breach = breach(
+    "texts_too_long",
+    1008,
+    "the variables make the agent's texts longer than 256 KB",
+);
 const VARIABLES: Breach = breach(
     "variables_missing",
     1008,
@@ -154,8 +159,11 @@ impl Session {
         let at = dialler.connected.unwrap_or(now);
         let known = inbound::known(&dialler.variables, crm, &self.order.timezone, at);
         let when_missing = self.order.when_missing;
-        let missing = inbound::fill(self.order.texts(), &known, when_missing);
-        if inbound::refuses(when_missing, &missing) {
+        let filled = inbound::fill(self.order.texts(), &known, when_missing);
+        if filled.too_long {
+            return self.breach(TOO_LONG, now);
+        }
+        if inbound::refuses(when_missing, &filled.missing) {
             return self.breach(VARIABLES, now);
         }
         self.prepare();

@@ -398,6 +398,17 @@ fn an_agent_may_insist_on_its_variables() {
     assert!(line.spoken.is_empty());
 }
 
+#[test]
+fn values_do_not_make_texts_without_end() {
+    let mut line = Line::opened(StartOrder {
+        prompt: "{{call.long}}".repeat(50),
+        ..order()
+    });
+    line.says(&json!({"event": "connected", "long": "x".repeat(10_000)}));
+    line.ended(EndedBy::Error, "texts_too_long", 1008);
+    assert!(line.spoken.is_empty());
+}
+
 /// The CRM is waited for, also past the answer, and done without if it takes too long.
 #[test]
 fn the_crm_is_asked_first() {
