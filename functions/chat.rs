@@ -2,7 +2,7 @@
 
 use crate::reply::{self, Reply};
 use crate::socket::{self, Routed};
-use crate::{Fault, Owner, Platform, access, documents, gates, place, voice};
+use crate::{Fault, Owner, Platform, access, body, documents, gates, place, voice};
 use calls::chat::pool::{DOCUMENT, MOST, Open};
 use calls::config::{Agent, Organization, Permission, REST_APIS};
 use calls::dialect::voicing::Voicing;
@@ -82,9 +82,9 @@ fn input_variables(request: &Request<Vec<u8>>) -> Result<Variables, Problem> {
     let Some(text) = socket::query(request, NAME).filter(|text| !text.is_empty()) else {
         return Ok(Variables::default());
     };
-    match serde_json::from_str::<Map<String, Value>>(&text) {
-        Ok(variables) => Ok(Variables(variables)),
-        Err(_) => Err(Problem::Invalid(vec![Issue::new(NAME, Rule::NotObject)])),
+    match body::strict::parse(&text) {
+        Ok(Value::Object(variables)) => Ok(Variables(variables)),
+        Ok(_) | Err(_) => Err(Problem::Invalid(vec![Issue::new(NAME, Rule::NotObject)])),
     }
 }
 
