@@ -13,7 +13,7 @@ use calls::problem::Problem;
 use calls::record::{AgentSaid, Record};
 use calls::voice::{Kind, Limits};
 use http::Request;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use validation::{Issue, Rule, Variables};
 
 /// How long a chat may be silent, and how long it may be, in seconds.
