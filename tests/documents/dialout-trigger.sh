@@ -3,4 +3,4 @@
 curl -X POST $GATEWAY/api/v1/dialout \
   -H "X-API-Key: $KEY" \
   -H "Content-Type: application/json" \
-  -d '{"bot_id": "demo-bot", "to_number": "+919876543210", "variables": {"customer_name": "Rahul Sharma"}}'
+  -d '{"bot_id": "demo-bot", "to_number": "+14155550100", "variables": {"customer_name": "Rahul Sharma"}}'
