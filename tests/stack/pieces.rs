@@ -118,9 +118,14 @@ pub(crate) fn wrangler() -> Result<Command> {
             place::root().join("functions/worker/docker-without-buildx.sh"),
         );
     }
-    // It runs the Worker's build first thing, which set-up has just done, and again when a source changes.
+    node.env("WORKER_IS_BUILT", worker_is_built()?);
+    Ok(node)
+}
+
+/// The file that tells wrangler's first build that set-up has just built the Worker; it takes the file away, and builds
+/// when a source changes.
+pub(crate) fn worker_is_built() -> Result<PathBuf> {
     let built = place::dev().join("worker-is-built");
     drop(command::create(&built)?);
-    node.env("WORKER_IS_BUILT", built);
-    Ok(node)
+    Ok(built)
 }

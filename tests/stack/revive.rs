@@ -1,9 +1,9 @@
 //! `stack kill NAME` and `stack start NAME`: a program of the running stack dies as in a power cut, and comes back with
 //! the words, the settings and the stored state it had. For the tests of what survives that.
 
-use crate::http;
 use crate::process::Process;
 use crate::state::State;
+use crate::{http, pieces};
 use anyhow::{Context, Result, bail};
 use std::time::Duration;
 
@@ -22,6 +22,7 @@ pub(crate) fn start(name: &str) -> Result<()> {
     if process.alive() {
         bail!("{name} runs already");
     }
+    pieces::worker_is_built()?;
     process.start_again()?;
     let health = process.health.clone();
     let ready = http::wait_for_200(&health, PATIENCE, || process.alive());
