@@ -11,8 +11,8 @@ use tests::tenant::{Said, Tenant, eventually};
 /// Between two requests that the kill may meet anywhere.
 const APART: Duration = Duration::from_millis(30);
 
-/// Brings calls to every step, kills the host, starts it again, and sees what becomes of them.
-pub(crate) fn every_cut(exchange: u16) -> Vec<(&'static str, Result<Count, String>)> {
+/// Brings calls to every step, kills the host, and starts it again.
+pub(crate) fn strike(exchange: u16) -> Struck {
     let cuts: Vec<(Cut, Tenant)> = cuts()
         .into_iter()
         .zip(exchange..)
@@ -55,25 +55,46 @@ pub(crate) fn every_cut(exchange: u16) -> Vec<(&'static str, Result<Count, Strin
         on["hold"] = Value::Null;
         tenant.faults(&on);
     }
-    thread::scope(|scope| {
-        let ends: Vec<_> = cuts
-            .iter()
-            .zip(reached)
-            .map(|((cut, tenant), reached)| {
-                let reached = reached.and(started.clone());
-                let end = scope.spawn(|| reached.and_then(|()| settle(cut, tenant)));
-                (cut.name, end)
-            })
-            .collect();
-        let counted = ends.into_iter().map(|(name, end)| {
-            let count = end.join();
-            (
-                name,
-                count.unwrap_or_else(|_| Err("the row panicked".to_owned())),
-            )
-        });
-        counted.collect()
-    })
+    let reached = reached.into_iter();
+    Struck {
+        reached: reached
+            .map(|reached| reached.and(started.clone()))
+            .collect(),
+        cuts,
+    }
+}
+
+/// A host that was killed and runs again, and the calls that this met.
+pub(crate) struct Struck {
+    cuts: Vec<(Cut, Tenant)>,
+    /// Whether each cut's calls stood where they should.
+    reached: Vec<Result<(), String>>,
+}
+
+impl Struck {
+    /// Waits for what becomes of the calls.
+    pub(crate) fn settle(&self) -> Vec<(&'static str, Result<Count, String>)> {
+        thread::scope(|scope| {
+            let ends: Vec<_> = self
+                .cuts
+                .iter()
+                .zip(&self.reached)
+                .map(|((cut, tenant), reached)| {
+                    let reached = reached.clone();
+                    let end = scope.spawn(|| reached.and_then(|()| settle(cut, tenant)));
+                    (cut.name, end)
+                })
+                .collect();
+            let counted = ends.into_iter().map(|(name, end)| {
+                let count = end.join();
+                (
+                    name,
+                    count.unwrap_or_else(|_| Err("the row panicked".to_owned())),
+                )
+            });
+            counted.collect()
+        })
+    }
 }
 
 /// Sends the cut's requests, so far apart. What they are answered is asked for again later.
