@@ -36,6 +36,8 @@ pub(crate) struct Call {
     waking: Cell<bool>,
     /// How often in a row waking failed.
     failed: Cell<u32>,
+    /// Whether the alarm is known to be armed in this life of the object.
+    armed: Cell<bool>,
 }
 
 impl DurableObject for CallObject {
@@ -49,6 +51,7 @@ impl DurableObject for CallObject {
             asked: Cell::new(None),
             waking: Cell::new(false),
             failed: Cell::new(0),
+            armed: Cell::new(false),
         }))
     }
 
@@ -73,6 +76,7 @@ impl DurableObject for CallObject {
 /// What [`Workers`] asks from outside. Only the Worker itself can reach an object.
 async fn answer(call: &Rc<Call>, request: &mut Request) -> Result<Response, Fault> {
     call.resume()?;
+    call.arm_again().await?;
     let path = request.path();
     let mut segments = path.trim_start_matches('/').split('/');
     let (id, what) = (segments.next().unwrap_or(""), segments.next().unwrap_or(""));
@@ -155,6 +159,22 @@ impl Call {
         match set.and_then(|ms| u64::try_from(ms).ok()) {
             Some(ms) if ms <= at.0 => Ok(()),
             _ => self.set_alarm(at).await,
+        }
+    }
+
+    /// Arms the alarm that an earlier life of the object set. Cloudflare keeps alarms; workerd on a machine of one's own
+    /// forgets them when it is killed, and only the object remembers. The same time would count as no change.
+    async fn arm_again(&self) -> Result<(), Fault> {
+        if self.armed.replace(true) {
+            return Ok(());
+        }
+        let set = self.state.storage().get_alarm().await;
+        match set.map_err(exchange::fault)? {
+            Some(ms) => {
+                self.set_alarm(Time(u64::try_from(ms).unwrap_or(0) + 1))
+                    .await
+            }
+            None => Ok(()),
         }
     }
 
