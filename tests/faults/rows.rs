@@ -80,7 +80,7 @@ pub(crate) fn rows() -> Vec<Row> {
         row("callbacks 5 s late", busy(callbacks(json!({"delay_ms": 5_000}))), 2, BUSY),
         row("each callback 50 times at once", busy(callbacks(json!({"duplicate": 49, "at_once": true}))), 2, BUSY),
         row("forged callbacks", busy(json!({"hold": "end"})), 1, BUSY).meanwhile(Meanwhile::Forge),
-        row("media sockets break", talk(json!({})), 2, TALKED).meanwhile(Meanwhile::DropMedia),
+        row("media sockets break", json!({"ring_ms": 500, "call_ms": 25_000}), 2, TALKED).meanwhile(Meanwhile::DropMedia),
         row("Twilio answers 429", create(json!({"status": 429})), 2, &[]).accepted(0).placed(0),
         row("Twilio answers 400", create(json!({"status": 400, "code": 21211})), 2, &[]).accepted(0).placed(0),
         row("Twilio answers 500, nothing placed", create(json!({"status": 500})), 2, LOST).placed(0),
