@@ -5,7 +5,9 @@ pub mod driver;
 pub mod kv;
 pub mod memory;
 pub mod placed;
+pub mod socket;
 pub mod tenant;
+pub mod voices;
 
 use std::pin::pin;
 use std::task::{Context, Poll, Waker};
