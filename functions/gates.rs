@@ -360,6 +360,7 @@ pub(crate) fn rendered(
             .map(&mut fill),
         answers: script.answers.iter().map(|answer| fill(answer)).collect(),
         goodbye: fill(&script.goodbye),
+        opted_out: fill(&script.opted_out),
         keys: script.keys.clone(),
         // Only a dialler can be asked to.
         transfer_to: None,

@@ -133,6 +133,7 @@ fn record(host: &impl Platform, admitted: Admitted) -> Record {
             agenda: script.agenda,
             answers: script.answers,
             goodbye: script.goodbye,
+            opted_out: script.opted_out,
             keys: script.keys,
             transfer_to: script.transfer_to,
         },

@@ -6,7 +6,10 @@ use crate::{Fault, Owner, Platform, access, body, join};
 use calls::config::{Organization, Permission, VERSION};
 use calls::dialect::ringdown::Ringdown;
 use calls::problem::Problem;
+use calls::record::Record;
 use calls::suppression::{SERIES, Source, Suppression};
+use calls::time::Time;
+use calls::voice::{Kind, OptOut};
 use http::Request;
 use serde_json::{Value, json};
 use validation::{Country, Fields, Phone, query};
@@ -64,6 +67,34 @@ pub(crate) fn wanted(host: &impl Platform, number: &str, source: Source) -> Supp
         at: host.now(),
         listed: 0,
     }
+}
+
+/// The person of this call does not want to be called again: whom we called, or who called through a dialler. Somebody
+/// who writes in a chat has no number.
+pub(crate) async fn opt_out(
+    host: &impl Platform,
+    record: &Record,
+    at: Time,
+    by: OptOut,
+) -> Result<(), Fault> {
+    let number = match record.kind {
+        Kind::Phone => &record.to,
+        Kind::Dialler => &record.from,
+        Kind::Chat => return Ok(()),
+    };
+    let Ok(number) = Phone::parse(number, None) else {
+        return Ok(());
+    };
+    let source = match by {
+        OptOut::Key => Source::Key,
+        OptOut::Agent => Source::Agent,
+    };
+    let wanted = Suppression {
+        call: Some(record.id.clone()),
+        at,
+        ..wanted(host, number.as_str(), source)
+    };
+    add(host, &record.organization, wanted).await.map(|_| ())
 }
 
 /// `POST /v1/suppressions` `{"number","reason"?}`: 201, or 200 where the number was on the list already.

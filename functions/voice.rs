@@ -4,7 +4,7 @@ use crate::ledger;
 use crate::reply::{self, Reply};
 use crate::settle;
 use crate::socket::{self, Routed};
-use crate::{Fault, Platform, inbound, place, webhook};
+use crate::{Fault, Platform, inbound, place, suppressions, webhook};
 use calls::event::Event;
 use calls::id::CallId;
 use calls::problem::Problem;
@@ -51,6 +51,7 @@ fn order(host: &impl Platform, id: CallId, record: &Record) -> StartOrder {
         agenda: record.agent.agenda.clone(),
         script: record.agent.answers.clone(),
         goodbye: record.agent.goodbye.clone(),
+        opted_out: record.agent.opted_out.clone(),
         keys: record.agent.keys.clone(),
         transfer_to: record.agent.transfer_to.clone(),
         when_missing: record.when_missing,
@@ -108,6 +109,12 @@ pub(crate) async fn report(
     }
     let connected = |event: &VoiceEvent| matches!(event, VoiceEvent::Connected { .. });
     let asks = report.events.iter().any(connected);
+    for event in &report.events {
+        if let VoiceEvent::OptedOut { at, by } = event {
+            // First: the answer to this report is what the agent waits for before it confirms.
+            suppressions::opt_out(host, &standing.record, *at, *by).await?;
+        }
+    }
     let events: Vec<Event> = report.events.into_iter().map(Event::Voice).collect();
     let standing = ledger::add(host, token.call, &events).await?;
     settle::after(host, token.call, &standing).await?;

@@ -20,6 +20,7 @@ pub struct Reporter {
     events: mpsc::UnboundedSender<VoiceEvent>,
     sending: JoinHandle<bool>,
     crm: watch::Receiver<Option<Map<String, Value>>>,
+    opted_out: watch::Receiver<bool>,
 }
 
 impl Reporter {
@@ -27,18 +28,25 @@ impl Reporter {
         let http = net::client()?;
         let (events, incoming) = mpsc::unbounded_channel();
         let (told, crm) = watch::channel(None);
-        let sending = send_all(http, call.to_owned(), to.clone(), incoming, told);
+        let (counts, opted_out) = watch::channel(false);
+        let sending = send_all(http, call.to_owned(), to.clone(), incoming, (told, counts));
         let sending = tokio::spawn(sending);
         Ok(Reporter {
             events,
             sending,
             crm,
+            opted_out,
         })
     }
 
     /// What the gateway answers of the agent's CRM, once it does.
     pub fn crm(&self) -> watch::Receiver<Option<Map<String, Value>>> {
         self.crm.clone()
+    }
+
+    /// Whether the gateway has taken the report that the contact opted out.
+    pub fn opted_out(&self) -> watch::Receiver<bool> {
+        self.opted_out.clone()
     }
 
     pub fn report(&self, event: VoiceEvent) {
@@ -58,7 +66,10 @@ async fn send_all(
     call: String,
     to: ReportTo,
     mut incoming: mpsc::UnboundedReceiver<VoiceEvent>,
-    told: watch::Sender<Option<Map<String, Value>>>,
+    (told, counts): (
+        watch::Sender<Option<Map<String, Value>>>,
+        watch::Sender<bool>,
+    ),
 ) -> bool {
     let mut all_taken = true;
     while let Some(first) = incoming.recv().await {
@@ -75,6 +86,11 @@ async fn send_all(
             }
             match send(&http, &to, &report).await {
                 Sent::Taken(answer) => {
+                    let opts_out =
+                        |event: &VoiceEvent| matches!(event, VoiceEvent::OptedOut { .. });
+                    if report.events.iter().any(opts_out) {
+                        counts.send_replace(true);
+                    }
                     if answer.crm.is_some() {
                         told.send_replace(answer.crm);
                     }

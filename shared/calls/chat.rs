@@ -11,7 +11,7 @@ pub mod pool;
 #[cfg(test)]
 mod tests;
 
-use crate::media::HANG_UP;
+use crate::media::{HANG_UP, OPT_OUT};
 use crate::socket::{Close, NORMAL, Unusable};
 use crate::time::Time;
 use crate::voice::{EndedBy, StartOrder, VoiceEvent};
@@ -152,7 +152,8 @@ impl Chat {
     fn answer(&mut self, text: &str, now: Time) {
         let key = self.order.keys.get(text);
         let next = match key.map(String::as_str) {
-            Some(HANG_UP) => None,
+            // There is no number to call no more; what is left to do for them is to stop.
+            Some(HANG_UP | OPT_OUT) => None,
             Some(words) => Some(words.to_owned()),
             None => self.answers.pop_front(),
         };

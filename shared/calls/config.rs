@@ -179,7 +179,10 @@ pub struct Script {
     pub answers: Vec<String>,
     #[serde(default = "goodbye")]
     pub goodbye: String,
-    /// What a DTMF key does: a text to say, or `hangup`.
+    /// The last words to somebody who opted out.
+    #[serde(default = "opted_out")]
+    pub opted_out: String,
+    /// What a DTMF key does: a text to say, `hangup`, or `opt_out`.
     #[serde(default)]
     pub keys: BTreeMap<String, String>,
     /// Where a dialler is asked to transfer its call after the last answer, instead of hanging up.
@@ -204,6 +207,10 @@ pub struct Script {
     /// When a call that reached nobody is tried again, unless the request says otherwise.
     #[serde(default)]
     pub retry: Option<Retry>,
+}
+
+fn opted_out() -> String {
+    "You will not be called again. Goodbye.".to_owned()
 }
 
 fn goodbye() -> String {

@@ -48,6 +48,7 @@ pub const NAMES: &[&str] = &[
     "crm-asked",
     "voice-media-started",
     "voice-first-audio",
+    "voice-opted-out",
     "voice-ended",
     "voice-lost",
     "hangup-asked",
@@ -286,6 +287,7 @@ impl Event {
             Event::Voice(VoiceEvent::MediaStarted { .. }) => "voice-media-started",
             Event::Voice(VoiceEvent::FirstAudio { .. }) => "voice-first-audio",
             Event::Voice(VoiceEvent::Line { index, .. }) => return format!("line-{index}"),
+            Event::Voice(VoiceEvent::OptedOut { .. }) => "voice-opted-out",
             Event::Voice(VoiceEvent::Ended { .. }) => "voice-ended",
             Event::Voice(VoiceEvent::Lost { .. }) => "voice-lost",
             Event::HangupAsked { .. } => "hangup-asked",
@@ -332,6 +334,7 @@ impl Event {
                 | VoiceEvent::Connected { at, .. }
                 | VoiceEvent::MediaStarted { at, .. }
                 | VoiceEvent::FirstAudio { at }
+                | VoiceEvent::OptedOut { at, .. }
                 | VoiceEvent::Ended { at, .. }
                 | VoiceEvent::Lost { at, .. } => *at,
                 VoiceEvent::Line {
@@ -401,7 +404,7 @@ struct Stored {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::voice::Speaker;
+    use crate::voice::{OptOut, Speaker};
 
     fn one_of_each() -> Vec<Event> {
         let at = Time(1);
@@ -462,6 +465,10 @@ mod tests {
                 call_sid: text(),
             }),
             Event::Voice(VoiceEvent::FirstAudio { at }),
+            Event::Voice(VoiceEvent::OptedOut {
+                at,
+                by: OptOut::Key,
+            }),
             Event::Voice(VoiceEvent::Ended {
                 at,
                 by: EndedBy::Agent,

@@ -20,8 +20,8 @@ mod tests;
 use crate::socket::{Close, Unusable};
 use crate::time::Time;
 use crate::voice::{Kind, Line, StartOrder, VoiceEvent};
-pub use contact::HANG_UP;
 use contact::Turn;
+pub use contact::{HANG_UP, OPT_OUT};
 use dialler::Dialler;
 pub use dialler::HANDSHAKE_S;
 use ending::Ending;
@@ -51,6 +51,8 @@ pub enum Input<'a> {
     ContactSpeaks,
     /// The contact stopped speaking.
     ContactPauses,
+    /// The gateway took the report that the contact opted out.
+    OptedOut,
     /// [`Session::deadline`] has come.
     Tick,
     /// The gateway wants the call to end.
@@ -90,6 +92,10 @@ pub struct Session {
     /// Of `words`: the answers to DTMF keys.
     keys: BTreeMap<String, usize>,
     goodbye: usize,
+    /// Of `words`: what is said to a contact who opted out.
+    confirmation: Option<usize>,
+    /// Since when the gateway's answer to that is waited for.
+    opting_out: Option<Time>,
     playing: Option<Playing>,
     /// How many lines the agent has begun; names their marks.
     begun: u32,
@@ -122,6 +128,7 @@ enum Due {
     UnheardMark,
     ContactWentQuiet,
     TurnOver,
+    OptOutUnheard,
     Silence,
     CallLimit,
     GoodbyeTookTooLong,
@@ -146,6 +153,8 @@ impl Session {
             script: VecDeque::new(),
             keys: BTreeMap::new(),
             goodbye: 0,
+            confirmation: None,
+            opting_out: None,
             playing: None,
             begun: 0,
             spoke: false,
@@ -183,6 +192,7 @@ impl Session {
             Input::SpeechFailed => self.fail("speech_failed", now),
             Input::ContactSpeaks => self.contact_speaks(now),
             Input::ContactPauses => self.contact_pauses(now),
+            Input::OptedOut => self.opted_out(now),
             Input::Tick => self.do_what_is_due(now),
             Input::Stop => self.stop(now),
             Input::Closed { code } => self.socket_closed(code, now),
@@ -266,6 +276,7 @@ impl Session {
         [
             self.speaking_due(),
             self.turn_due(stream),
+            self.opt_out_due(),
             self.ending_due(stream),
         ]
         .into_iter()
@@ -286,6 +297,7 @@ impl Session {
                 Due::UnheardMark => self.line_heard(now),
                 Due::ContactWentQuiet => self.contact_pauses(now),
                 Due::TurnOver => self.turn_over(now),
+                Due::OptOutUnheard => self.opt_out_unheard(now),
                 Due::Silence => self.say_goodbye(ending::SILENCE, now),
                 Due::CallLimit => self.say_goodbye(ending::CALL_LIMIT, now),
                 Due::GoodbyeTookTooLong => self.end_as_planned(now),

@@ -154,6 +154,8 @@ pub struct AgentSaid {
     pub agenda: Option<String>,
     pub answers: Vec<String>,
     pub goodbye: String,
+    #[serde(default)]
+    pub opted_out: String,
     pub keys: BTreeMap<String, String>,
     /// The number a dialler is asked to transfer the call to after the script.
     #[serde(default)]
@@ -163,11 +165,16 @@ pub struct AgentSaid {
 impl AgentSaid {
     /// Every text the agent may say or is told.
     pub(crate) fn texts(&mut self) -> impl Iterator<Item = &mut String> {
-        [&mut self.greeting, &mut self.prompt, &mut self.goodbye]
-            .into_iter()
-            .chain(&mut self.disclosure)
-            .chain(&mut self.agenda)
-            .chain(&mut self.answers)
+        [
+            &mut self.greeting,
+            &mut self.prompt,
+            &mut self.goodbye,
+            &mut self.opted_out,
+        ]
+        .into_iter()
+        .chain(&mut self.disclosure)
+        .chain(&mut self.agenda)
+        .chain(&mut self.answers)
     }
 }
 

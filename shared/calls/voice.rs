@@ -70,7 +70,11 @@ pub struct StartOrder {
     pub script: Vec<String>,
     /// Last words before the agent hangs up.
     pub goodbye: String,
-    /// What the agent says when a DTMF key is pressed, by key (`"1"`, `"#"`); `hangup` as text ends the call.
+    /// Last words to somebody who opted out, once they count.
+    #[serde(default)]
+    pub opted_out: String,
+    /// What the agent says when a DTMF key is pressed, by key (`"1"`, `"#"`); `hangup` as text ends the call, and
+    /// `opt_out` puts the person called on the suppression list before it does.
     pub keys: std::collections::BTreeMap<String, String>,
     /// The number a dialler is asked to transfer the call to after the script, instead of hanging up.
     #[serde(default)]
@@ -91,11 +95,16 @@ pub struct StartOrder {
 impl StartOrder {
     /// Every text the agent may say or is told.
     pub(crate) fn texts(&mut self) -> impl Iterator<Item = &mut String> {
-        [&mut self.greeting, &mut self.prompt, &mut self.goodbye]
-            .into_iter()
-            .chain(&mut self.disclosure)
-            .chain(&mut self.agenda)
-            .chain(&mut self.script)
+        [
+            &mut self.greeting,
+            &mut self.prompt,
+            &mut self.goodbye,
+            &mut self.opted_out,
+        ]
+        .into_iter()
+        .chain(&mut self.disclosure)
+        .chain(&mut self.agenda)
+        .chain(&mut self.script)
     }
 }
 
@@ -162,8 +171,21 @@ pub enum VoiceEvent {
         reason: String,
         transcript: Vec<Line>,
     },
+    /// The person called does not want to be called again. What the agent confirms has then been done: the container
+    /// waits for the gateway's answer to the report that says so.
+    OptedOut { at: Time, by: OptOut },
     /// The container stopped, or its media socket broke, without an orderly end.
     Lost { at: Time, cause: String },
+}
+
+/// How the person called said so.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum OptOut {
+    /// By a key of the phone.
+    Key,
+    /// In words that the agent understood: its tool reports it.
+    Agent,
 }
 
 /// Something one side said, or did: `[dtmf 1]`.

@@ -9,6 +9,7 @@ mod doubt;
 mod later;
 mod lists;
 mod mailbox;
+mod opt_out;
 mod push;
 mod reports;
 mod retry;

@@ -32,6 +32,7 @@ pub(super) async fn hold(
     let texts = speak_in_turn(order.call.clone(), flite, commands);
     let mut session = Session::new(order, clock.now());
     let mut crm = reporter.crm();
+    let mut opted_out = reporter.opted_out();
     let mut line = Line::unopened();
     let mut hearing = Hearing::new()
         .inspect_err(|error| eprintln!("cannot hear: {error:#}"))
@@ -81,6 +82,7 @@ pub(super) async fn hold(
                 let values = crm.borrow_and_update().clone();
                 session.handle(Input::Crm(values.unwrap_or_default()), clock.now());
             }
+            Ok(()) = opted_out.changed() => session.handle(Input::OptedOut, clock.now()),
             () = sleep_until(clock.instant(deadline)) => session.handle(Input::Tick, clock.now()),
         }
     }

@@ -220,6 +220,7 @@ pub(crate) fn order(gateway: &Gateway) -> StartOrder {
         agenda: None,
         script: vec![text("Your appointment is tomorrow at nine.")],
         goodbye: text("Thank you and goodbye."),
+        opted_out: "You will not be called again.".to_owned(),
         keys: [
             (text("1"), text("You pressed one.")),
             (text("9"), text("hangup")),

@@ -28,6 +28,7 @@ impl Talk {
             agenda: None,
             script: vec!["First.".to_owned(), "Second.".to_owned()],
             goodbye: "Bye.".to_owned(),
+            opted_out: String::new(),
             keys: [("1", "One."), ("9", "hangup")]
                 .map(|(key, text)| (key.to_owned(), text.to_owned()))
                 .into(),

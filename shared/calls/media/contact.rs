@@ -2,10 +2,14 @@
 
 use super::{Due, Output, Session, Stream, after, ending};
 use crate::time::Time;
-use crate::voice::{Line, Speaker};
+use crate::voice::{Line, OptOut, Speaker, VoiceEvent};
 
 /// As the answer to a key: end the call.
 pub const HANG_UP: &str = "hangup";
+/// As the answer to a key: put the contact on the suppression list, then end the call.
+pub const OPT_OUT: &str = "opt_out";
+/// How long the gateway may take to answer that somebody opted out.
+const OPT_OUT_MS: u64 = 5000;
 /// The silence that ends a turn: 700 ms, of which 200 pass before hearing is sure that the contact paused.
 const TURN_MS: u64 = 500;
 /// Twilio sends audio every 20 ms, silence too; so long without any, the contact cannot be speaking.
@@ -59,7 +63,7 @@ impl Session {
     pub(super) fn turn_over(&mut self, now: Time) {
         self.note_turn(now);
         self.quiet_since = now;
-        if self.is_speaking() {
+        if self.is_speaking() || self.opting_out.is_some() {
             return;
         }
         match self.script.pop_front() {
@@ -89,14 +93,47 @@ impl Session {
         }
         self.add_contact_line(format!("[dtmf {digit}]"), now);
         self.quiet_since = now;
-        if self.ending.is_some() {
+        if self.ending.is_some() || self.opting_out.is_some() {
             return;
         }
         if let Some(words) = self.keys.get(digit) {
             self.say(*words, now);
         } else if self.order.keys.get(digit).is_some_and(|to| to == HANG_UP) {
             self.say_goodbye(ending::HANG_UP_KEY, now);
+        } else if self.order.keys.get(digit).is_some_and(|to| to == OPT_OUT) {
+            self.opt_out(now);
         }
+    }
+
+    /// Reports that the contact wants no more calls, and waits until that counts before it is confirmed.
+    fn opt_out(&mut self, now: Time) {
+        if self.is_speaking() {
+            self.hush(now);
+        }
+        self.opting_out = Some(now);
+        self.report(VoiceEvent::OptedOut {
+            at: now,
+            by: OptOut::Key,
+        });
+    }
+
+    /// The gateway has it: no call from now on. What the agent says last confirms it.
+    pub(super) fn opted_out(&mut self, now: Time) {
+        if let (Some(_), Some(words)) = (self.opting_out.take(), self.confirmation) {
+            self.goodbye = words;
+            self.say_goodbye(ending::OPTED_OUT, now);
+        }
+    }
+
+    /// The gateway does not answer: nothing is confirmed that may not have been done. The report is still repeated.
+    pub(super) fn opt_out_unheard(&mut self, now: Time) {
+        self.opting_out = None;
+        self.say_goodbye(ending::OPTED_OUT, now);
+    }
+
+    pub(super) fn opt_out_due(&self) -> Option<(Time, Due)> {
+        let since = self.opting_out?;
+        Some((after(since, OPT_OUT_MS), Due::OptOutUnheard))
     }
 
     fn add_contact_line(&mut self, text: String, at: Time) {

@@ -17,6 +17,7 @@ pub const TRANSFERRED: &str = "transferred";
 type Why = (EndedBy, &'static str);
 pub(super) const SCRIPT_DONE: Why = (EndedBy::Agent, "agent_ended");
 pub(super) const HANG_UP_KEY: Why = (EndedBy::Agent, "hangup_key");
+pub(super) const OPTED_OUT: Why = (EndedBy::Agent, "opted_out");
 pub(super) const SILENCE: Why = (EndedBy::Timeout, "silence");
 const HUNG_UP: Why = (EndedBy::Contact, "contact_hung_up");
 const BROKE: Why = (EndedBy::Error, "socket_broke");

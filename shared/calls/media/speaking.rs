@@ -47,7 +47,12 @@ impl Session {
         }
         self.goodbye = self.add_words(order.goodbye, false);
         for (key, text) in order.keys {
-            if text != super::contact::HANG_UP {
+            if text == super::contact::OPT_OUT {
+                let confirmation = self.order.opted_out.clone();
+                if self.confirmation.is_none() {
+                    self.confirmation = Some(self.add_words(confirmation, false));
+                }
+            } else if text != super::contact::HANG_UP {
                 let words = self.add_words(text, true);
                 self.keys.insert(key, words);
             }

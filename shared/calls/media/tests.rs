@@ -2,7 +2,7 @@
 
 use super::*;
 use crate::config::WhenMissing;
-use crate::voice::{EndedBy, Limits, ReportTo, Speaker};
+use crate::voice::{EndedBy, Limits, OptOut, ReportTo, Speaker};
 use serde_json::{Value, json};
 
 const T0: u64 = 1_795_167_000_000;
@@ -36,7 +36,8 @@ fn order() -> StartOrder {
         agenda: None,
         script: vec!["First answer".to_owned(), "Second answer".to_owned()],
         goodbye: "Goodbye".to_owned(),
-        keys: [("1", "You pressed one"), ("9", "hangup")]
+        opted_out: "You will not be called again".to_owned(),
+        keys: [("1", "You pressed one"), ("8", "opt_out"), ("9", "hangup")]
             .map(|(key, text)| (key.to_owned(), text.to_owned()))
             .into(),
         limits: Limits {
@@ -312,6 +313,35 @@ fn keys_are_answered() {
     );
     let (by, reason, _) = phone.end();
     assert_eq!((by, reason), (EndedBy::Agent, "hangup_key"));
+}
+
+/// What is confirmed has been done: nothing is said before the gateway has it, and without it nothing is confirmed.
+#[test]
+fn an_opt_out_counts_before_it_is_confirmed() {
+    let key = json!({"event": "dtmf", "dtmf": {"track": "inbound_track", "digit": "8"}});
+    for (answered, last) in [
+        (true, "agent: You will not be called again"),
+        (false, "agent: Goodbye"),
+    ] {
+        let mut phone = Phone::answered(order());
+        phone.wait(300);
+        phone.twilio(key.clone());
+        let by = OptOut::Key;
+        let reported = |event: &VoiceEvent| matches!(event, VoiceEvent::OptedOut { by: told, .. } if *told == by);
+        assert_eq!(
+            phone.events.iter().filter(|event| reported(event)).count(),
+            1
+        );
+        phone.wait(4000);
+        assert_eq!(phone.lines(), ["agent: Good—", "contact: [dtmf 8]"]);
+        if answered {
+            phone.session.handle(Input::OptedOut, Time(phone.now));
+        }
+        phone.wait(4000);
+        assert_eq!(phone.lines().last().map(String::as_str), Some(last));
+        let (by, reason, _) = phone.end();
+        assert_eq!((by, reason), (EndedBy::Agent, "opted_out"));
+    }
 }
 
 #[test]

@@ -30,6 +30,7 @@ fn order() -> StartOrder {
         agenda: None,
         script: Vec::new(),
         goodbye: "Goodbye {{call.name}}".to_owned(),
+        opted_out: "You will not be called again".to_owned(),
         keys: Default::default(),
         transfer_to: None,
         when_missing: WhenMissing::AsDialect,
