@@ -2,6 +2,7 @@
 //! An import is checked whole before anything is written; what an export shows, any deployment with the same
 //! `ENCRYPTION_KEY` imports.
 
+mod agents;
 mod check;
 mod crm;
 mod lines;
