@@ -22,7 +22,6 @@ use crate::time::Time;
 use crate::voice::{Kind, Line, StartOrder, VoiceEvent};
 use contact::Turn;
 pub use contact::{HANG_UP, OPT_OUT};
-use dialler::Dialler;
 pub use dialler::HANDSHAKE_S;
 use ending::Ending;
 pub use ending::TRANSFERRED;
@@ -142,7 +141,7 @@ impl Session {
         let mut session = Session {
             created: now,
             framing: match dialler {
-                true => Framing::Dialler(Dialler::default()),
+                true => Framing::Dialler(Box::default()),
                 false => Framing::Twilio {
                     stream: String::new(),
                 },

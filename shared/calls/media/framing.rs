@@ -7,7 +7,7 @@ use crate::time::Time;
 #[derive(Debug)]
 pub(super) enum Framing {
     Twilio { stream: String },
-    Dialler(Dialler),
+    Dialler(Box<Dialler>),
 }
 
 impl Framing {
