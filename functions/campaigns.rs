@@ -31,6 +31,10 @@ pub(crate) async fn call_details(
     let query = request.uri().query().unwrap_or_default();
     let asked = match in_path {
         Some(id) => Some(id.to_owned()),
+        // `…/get-call-details/` is one call's path with its id left empty.
+        None if query.is_empty() && request.uri().path().ends_with('/') => {
+            voicing::call_id("call_id=").map_err(Problem::Invalid)?
+        }
         None => voicing::call_id(query).map_err(Problem::Invalid)?,
     };
     let shown = match asked {
@@ -158,7 +162,7 @@ async fn by_id(
 fn shown(standing: &Standing, now: Time) -> Value {
     let mut call = Voicing.show_call(&standing.record, &standing.call, now);
     if let Some(call) = call.as_object_mut() {
-        call.remove("success");
+        call.shift_remove("success");
     }
     call
 }

@@ -26,7 +26,7 @@ pub const STREAM: &str = "streamId";
 
 /// The `call.*` variables: all fields but `event`, as dialout's document has it with values as text.
 pub fn variables(mut frame: Map<String, Value>) -> Map<String, Value> {
-    frame.remove("event");
+    frame.shift_remove("event");
     let stringified =
         |(name, value): (String, Value)| (name, json!(show(&value).unwrap_or_default()));
     frame.into_iter().map(stringified).collect()

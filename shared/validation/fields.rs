@@ -117,12 +117,15 @@ impl<'a> Fields<'a> {
         number
     }
 
-    /// An integer from `least` to `most`.
+    /// An integer from `least` to `most`; without an upper end where that is the largest there is.
     pub fn integer_within(&mut self, name: &str, least: i64, most: i64) -> Option<i64> {
         let number = self.integer(name)?;
         if !(least..=most).contains(&number) {
-            let rule = Rule::Other(format!("must be between {least} and {most}"));
-            self.refuse(name, rule);
+            let range = match most {
+                i64::MAX => format!("must be at least {least}"),
+                most => format!("must be between {least} and {most}"),
+            };
+            self.refuse(name, Rule::Other(range));
             return None;
         }
         Some(number)
