@@ -141,6 +141,9 @@ impl Driver for Memory {
     }
 }
 
+/// What the proxy of `wrangler dev` answers in place of a Worker whose idle connection it lost. No gateway answers so.
+const PROXY: &[u8] = b"Your worker restarted mid-request";
+
 /// A running gateway and simulator, by their addresses.
 pub struct Http {
     pub gateway: String,
@@ -180,8 +183,16 @@ impl Http {
             .unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// The same, to a server that may be gone.
+    /// The same, to a server that may be gone. Where wrangler's proxy answered it is asked once more.
     pub fn try_fetch(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, String> {
+        let answer = self.fetch_once(request.clone())?;
+        match answer.status() == 503 && answer.body().starts_with(PROXY) {
+            true => self.fetch_once(request),
+            false => Ok(answer),
+        }
+    }
+
+    fn fetch_once(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, String> {
         let what = format!("{} {}", request.method(), request.uri());
         let failed = |error: ureq::Error| format!("{what}: {error}");
         let (head, mut body) = self.agent.run(request).map_err(failed)?.into_parts();

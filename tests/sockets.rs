@@ -396,7 +396,9 @@ fn chats() {
     assert_eq!((&frames[0]["text"], code), (&json!("Goodbye."), 1000));
     assert_eq!(frames[1], json!({"type": "end", "reason": "agent_ended"}));
 
-    // The pool fills, and what is closed is free again, also if it just breaks off.
+    // The pool fills, and what ends is free again: at once also where a connection just breaks off, if the host tells.
+    // The Workers runtime on one machine does not; there the idle limit would end such a chat.
+    let tells = std::env::var("HOST").is_ok_and(|host| host == "spin");
     let mut open: Vec<Socket> = (0..MOST)
         .map(|_| until("no chat is free", || chat(&http).ok()))
         .collect();
@@ -404,9 +406,14 @@ fn chats() {
     for talk in &mut open {
         talk.wait_for("greeting", says("Hello you."));
     }
-    open[0].says(&json!({"type": "end"}));
-    assert_eq!(open[0].rest().1, 1000);
+    let ended = if tells { 1 } else { MOST };
+    for talk in open.iter_mut().take(ended) {
+        talk.says(&json!({"type": "end"}));
+        assert_eq!(talk.rest().1, 1000);
+    }
     drop(open);
-    drop(until("no chat is free again", || chat(&http).ok()));
+    let mut last = until("no chat is free again", || chat(&http).ok());
+    last.says(&json!({"type": "end"}));
+    assert_eq!(last.rest().1, 1000);
     nothing_is_held(&http);
 }
