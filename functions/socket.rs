@@ -22,17 +22,20 @@ impl From<Reply> for Routed {
     }
 }
 
-/// 307 to the same path and query on the launcher, where the host cannot upgrade.
+/// 307 to the same path and query on the launcher, where the host cannot upgrade. With the gateway's own scheme the
+/// address names none (RFC 3986, section 4.2), for some clients of WebSockets follow to `ws` alone, and some to `http`.
 pub(crate) fn at_launcher(host: &impl Platform, request: &Request<Vec<u8>>) -> Option<Reply> {
     let launcher = host.settings().launcher.as_ref()?;
     let path = request.uri().path_and_query();
     let path = path.map_or_else(|| request.uri().path(), |path| path.as_str());
+    let (scheme, there) = launcher.public_url.split_once(':')?;
+    let ours = host.settings().public_base_url.split_once(':');
+    let location = match ours.is_some_and(|(ours, _)| ours == scheme) {
+        true => format!("{there}{path}"),
+        false => format!("{scheme}:{there}{path}"),
+    };
     let mut reply = reply::empty(307);
-    reply::set(
-        &mut reply,
-        "location",
-        &format!("{}{path}", launcher.public_url),
-    );
+    reply::set(&mut reply, "location", &location);
     Some(reply)
 }
 

@@ -132,7 +132,7 @@ fn the_media_path_wants_an_upgrade() {
             false => assert_eq!(answer.status(), 426),
             true => {
                 assert_eq!(answer.status(), 307);
-                let location = format!("https://launcher.example{path}");
+                let location = format!("//launcher.example{path}");
                 assert_eq!(answer.headers()["location"], location.as_str());
             }
         }

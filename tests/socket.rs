@@ -27,8 +27,13 @@ impl Socket {
             match connect(&url, headers) {
                 Err(answer) if answer.status() == 307 => {
                     let location = answer.headers()["location"].to_str().expect("a URL");
-                    assert_ne!(location, url, "it redirects to itself");
-                    url = location.to_owned();
+                    // It names no scheme where that is the gateway's.
+                    let there = match location.starts_with("//") {
+                        true => format!("http:{location}"),
+                        false => location.to_owned(),
+                    };
+                    assert_ne!(there, url, "it redirects to itself");
+                    url = there;
                 }
                 settled => return settled,
             }

@@ -286,7 +286,7 @@ fn the_launcher_asks_first() {
     ] {
         let there = open(&memory, path).expect_err("it cannot upgrade");
         assert_eq!(there.status(), 307);
-        let location = format!("https://launcher.example{path}");
+        let location = format!("//launcher.example{path}");
         assert_eq!(there.headers()["location"], location.as_str());
         assert!(memory.calls.borrow().is_empty());
 
