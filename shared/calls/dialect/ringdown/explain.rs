@@ -10,6 +10,10 @@ use serde_json::{Value, json};
 /// The body of `GET /v1/calls/{id}/explain`.
 pub fn explain(record: &Record, call: &Call) -> Value {
     let mut gates = record.gates.clone();
+    for gate in &mut gates {
+        // A call for later was checked when it was asked for, by the clock of its time.
+        gate.at = gate.at.min(record.created_at);
+    }
     gates.extend(seat(record, call));
     // What was said is in the transcript.
     let mut events = timeline(record, call);
@@ -23,6 +27,7 @@ pub fn explain(record: &Record, call: &Call) -> Value {
         "ended_by": ended.as_ref().and_then(|verdict| verdict.by),
         "why": match &ended {
             Some(verdict) => why(verdict),
+            None if call.waits(record) => "The call waits for its time.".to_owned(),
             None => "The call has not ended yet.".to_owned(),
         },
         "gates": gates.iter().map(show_gate).collect::<Vec<_>>(),
