@@ -214,7 +214,7 @@ pub(crate) async fn cancel(host: &impl Platform, standing: Standing) -> Result<S
     let mut standing = standing;
     loop {
         let id = call_id(&standing)?;
-        if standing.call.waits(&standing.record) {
+        if standing.call.waits(&standing.record) || being_cancelled(&standing) {
             let decided = decide(host, id, Decided::Cancel { at: host.now() }).await?;
             let dialled = matches!(decided, Decided::Fire { .. });
             if dialled {
@@ -245,6 +245,11 @@ pub(crate) async fn cancel(host: &impl Platform, standing: Standing) -> Result<S
     ledger::read(host, asked)
         .await?
         .ok_or_else(|| Problem::NoCall(asked.to_string()))
+}
+
+/// Whether somebody cancelled the call before its dial and has yet to write its end down.
+pub(crate) fn being_cancelled(standing: &Standing) -> bool {
+    standing.call.has("cancel-asked") && standing.call.ended().is_none()
 }
 
 fn call_id(standing: &Standing) -> Result<CallId, Problem> {

@@ -153,7 +153,7 @@ pub(crate) async fn hang_up_for(
         return Ok(standing);
     };
     let mut standing = standing;
-    if standing.call.waits(&standing.record) {
+    if standing.call.waits(&standing.record) || schedule::being_cancelled(&standing) {
         match schedule::cancel(host, standing).await {
             // Its time came at this very moment.
             Err(Problem::CallUnderWay(_)) => {}

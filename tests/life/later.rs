@@ -293,6 +293,22 @@ fn cancelling_races_with_dialling() {
     }
 }
 
+/// A call is cancelled or hung up while another request is about to cancel it: both hear that it was.
+#[test]
+fn cancelling_races_with_cancelling() {
+    for (survives, how) in [(1, "cancel"), (2, "cancel"), (1, "hangup"), (2, "hangup")] {
+        let memory = Memory::demo();
+        let id = later(&memory, 10, 100);
+        memory.fail_after(survives);
+        assert_eq!(ask(&memory, id, "cancel"), 500, "survived {survives}");
+        memory.heal();
+        assert_eq!(ask(&memory, id, how), 200, "{how}, survived {survives}");
+        ends(&memory, id, "canceled", "canceled_before_dial");
+        pass(&memory, 20);
+        assert_eq!(asked(&memory), 0);
+    }
+}
+
 /// A hang-up that comes while the dial is decided but unknown is carried out once the call is known.
 #[test]
 fn a_hang_up_meets_a_dial_without_an_answer() {
