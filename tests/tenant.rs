@@ -44,6 +44,7 @@ impl Tenant {
         let mut lines = String::new();
         for line in [
             json!({"type": "organization", "id": name, "name": name, "seats": self.seats, "country": "US",
+                "calling_window": null, "attempts_per_day": null,
                 "default_telephony_configuration": telephony}),
             json!({"type": "telephony_configuration", "id": telephony, "organization": name, "name": "Main",
                 "account_sid": ACCOUNT, "auth_token": AUTH_TOKEN, "api_base_url": self.http.simulator}),

@@ -78,7 +78,12 @@ fn run(row: &Row, exchange: u16) -> Result<Count, String> {
     let ids: Vec<String> = accepted.filter_map(|said| said.id.clone()).collect();
     match row.meanwhile {
         Meanwhile::Nothing => {}
-        Meanwhile::Forge => forged::against(&tenant, &ids[0])?,
+        Meanwhile::Forge => {
+            let id = ids
+                .first()
+                .ok_or_else(|| format!("nothing was accepted: {said:?}"))?;
+            forged::against(&tenant, id)?;
+        }
         Meanwhile::DropMedia => drop_media(&tenant)?,
     }
     let count = Count::take(&tenant, row.calls, &ids)?;

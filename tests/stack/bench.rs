@@ -198,6 +198,7 @@ fn import(url: &str) -> Result<()> {
         let id = 1000 + number;
         for line in [
             json!({"type": "organization", "id": name, "name": name, "seats": 10_000, "country": "US",
+                "calling_window": null, "attempts_per_day": null,
                 "default_telephony_configuration": id}),
             json!({"type": "telephony_configuration", "id": id, "organization": name, "name": "Stub",
                 "account_sid": format!("AC{id:032}"), "auth_token": format!("{id:032}"),
