@@ -3,7 +3,7 @@
 //! A prefix says where a number was given out, and not always one place: a mobile or toll-free number may be anywhere in
 //! its country, `+1 800` in two of them. Then all are named, and whoever acts on it must suit every one.
 //!
-//! Cost, with the table and `window.rs`: 17 kB of wasm before compression, 11 kB of it the table.
+//! Cost: the table's texts are 8.7 kB of wasm before compression, its 264 rows 6.3 kB.
 
 use crate::Phone;
 use crate::region_table::TABLE;
