@@ -229,6 +229,12 @@ fn refused<T>(opened: Result<T, Refused>, status: u16, code: &str) {
     assert_eq!(answer.headers()["x-error-code"], code);
 }
 
+/// Whether one side of a socket hears at once that the other's connection broke off. The Workers runtime on one machine
+/// does not pass that on: a chat's idle limit and a call's silence limit end what is left.
+fn tells_of_broken_connections() -> bool {
+    std::env::var("HOST").is_ok_and(|host| host == "spin")
+}
+
 fn nothing_is_held(http: &Http) {
     until("a seat is held", || {
         (get(http, "/health/fleet")["fleet_calls"] == 0).then_some(())
@@ -330,8 +336,10 @@ fn every_other_end() {
     let running = mine();
     assert_eq!(running.len(), 1, "one call, one voice: {running:?}");
     voices::kill(running.first().expect("a voice"));
-    let (_, code) = dialler.socket.rest();
-    assert_ne!(code, 1000, "nobody said goodbye");
+    if tells_of_broken_connections() {
+        let (_, code) = dialler.socket.rest();
+        assert_ne!(code, 1000, "nobody said goodbye");
+    }
     dialler.ends(&http, "failed", "voice_lost");
     nothing_is_held(&http);
 }
@@ -397,8 +405,6 @@ fn chats() {
     assert_eq!(frames[1], json!({"type": "end", "reason": "agent_ended"}));
 
     // The pool fills, and what ends is free again: at once also where a connection just breaks off, if the host tells.
-    // The Workers runtime on one machine does not; there the idle limit would end such a chat.
-    let tells = std::env::var("HOST").is_ok_and(|host| host == "spin");
     let mut open: Vec<Socket> = (0..MOST)
         .map(|_| until("no chat is free", || chat(&http).ok()))
         .collect();
@@ -406,7 +412,10 @@ fn chats() {
     for talk in &mut open {
         talk.wait_for("greeting", says("Hello you."));
     }
-    let ended = if tells { 1 } else { MOST };
+    let ended = match tells_of_broken_connections() {
+        true => 1,
+        false => MOST,
+    };
     for talk in open.iter_mut().take(ended) {
         talk.says(&json!({"type": "end"}));
         assert_eq!(talk.rest().1, 1000);
