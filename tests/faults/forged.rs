@@ -9,7 +9,14 @@ use tests::tenant::{AUTH_TOKEN, Tenant, eventually};
 /// Forges callbacks about a call whose end is held back, then lets it go on.
 pub(crate) fn against(tenant: &Tenant, id: &str) -> Result<(), String> {
     eventually(20, || (tenant.held() == 1).then_some(())).ok_or("the call is not held up")?;
-    let before = call(tenant, id)?;
+    // Its voice has nothing more to say while it rings, so that nothing but a forgery can change it.
+    let quiet = eventually(60, || {
+        let call = tenant.get(&format!("/v1/calls/{id}"))?;
+        let events = call["timeline"].as_array()?;
+        let ready = events.iter().any(|event| event["event"] == "voice_ready");
+        (ready && call["status"] == "ringing").then_some(call)
+    });
+    let before = quiet.ok_or("the call does not ring, or its voice is not ready")?;
     let simulated = tenant.simulated().remove(0);
     let parameter = |name: &str| {
         let pairs = simulated["parameters"].as_array()?;

@@ -122,7 +122,7 @@ fn place(tenant: &Tenant, call: usize) -> Result<Said, String> {
 
 /// Breaks every call's media socket once audio flows.
 fn drop_media(tenant: &Tenant) -> Result<(), String> {
-    let sids = eventually(30, || {
+    let sids = eventually(60, || {
         let calls = tenant.simulated();
         let flows = calls
             .iter()

@@ -56,7 +56,8 @@ pub(crate) const SUITES: &[Suite] = &[
     suite("sockets, workerd", Tests("test -p tests --test sockets -- --ignored")).on(WORKER),
     suite("documents' examples, workerd", Tests("test -p tests --test documents -- --ignored")).on(WORKER),
     suite("schemathesis, workerd", Tests("test -p tests --test fuzz -- --ignored")).on(WORKER),
-    suite("faults, workerd", Tests("test -p tests --test faults -- --ignored --nocapture")).on(WORKER),
+    // Dozens of calls at once: two cores would be busy with starting a container for each.
+    suite("faults, workerd", Tests("test -p tests --test faults -- --ignored --nocapture")).without_containers(WORKER),
     suite("load, workerd", Tests("test -p tests --test load -- --ignored --nocapture --test-threads 1")).without_containers(WORKER),
     suite("contract cases, Spin", Tests("test -p tests --test spin -- --ignored")).on(SPIN),
     suite("calls, Spin", Tests("test -p tests --test calls -- --ignored")).on(SPIN),
@@ -65,7 +66,7 @@ pub(crate) const SUITES: &[Suite] = &[
     suite("sockets, Spin", Tests("test -p tests --test sockets -- --ignored")).on(SPIN),
     suite("documents' examples, Spin", Tests("test -p tests --test documents -- --ignored")).on(SPIN),
     suite("schemathesis, Spin", Tests("test -p tests --test fuzz -- --ignored")).on(SPIN),
-    suite("faults, Spin", Tests("test -p tests --test faults -- --ignored --nocapture")).on(SPIN),
+    suite("faults, Spin", Tests("test -p tests --test faults -- --ignored --nocapture")).without_containers(SPIN),
     suite("load, Spin", Tests("test -p tests --test load -- --ignored --nocapture --test-threads 1")).without_containers(SPIN),
     suite("nothing left running", Leftovers),
 ];
