@@ -335,5 +335,9 @@ fn launcher(port: u16, gateway: &Gateway) -> Command {
         .args(["--mode", mode])
         .args(["--image", pieces::IMAGE])
         .env("LAUNCHER_KEY", settings::LAUNCHER_KEY);
+    // Voices that are processes speak with what the image's would.
+    if let Some(flite) = pieces::flite() {
+        launcher.env("FLITE", flite);
+    }
     launcher
 }
