@@ -2,7 +2,7 @@
 //! A request that places a call fires it at once, a wake-up when its time has come.
 
 use crate::ledger::{self, Standing};
-use crate::{Fault, Platform, SendError, attempts, place, settle, store, voice};
+use crate::{Fault, Platform, SendError, attempts, place, settle, sids, voice};
 use calls::call::Call;
 use calls::config::Organization;
 use calls::event::Event;
@@ -111,11 +111,7 @@ pub(crate) async fn fire(
     };
     Ok(match dialled {
         Dialled::Accepted { sid } => {
-            if let Err(Fault(cause)) = store::name_call(host, &record.organization, &sid, id).await
-            {
-                // The call rings: only looking it up by its SID suffers.
-                settle::log(host, "warn", "a call's SID was not noted", &id, &cause);
-            }
+            sids::told(host, &record, &sid, id).await;
             Fired::Placed(may_ring(host, id, record, waited, Event::Dialled { at, sid }).await)
         }
         Dialled::Unclear(cause) => {

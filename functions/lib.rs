@@ -34,6 +34,7 @@ mod reports;
 mod retry;
 mod schedule;
 mod settle;
+mod sids;
 mod socket;
 mod status;
 mod store;

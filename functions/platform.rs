@@ -41,6 +41,8 @@ pub struct Facts {
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Owner {
     Organization(String),
+    /// An account at Twilio, which organizations may share.
+    Account(String),
     Call(CallId),
 }
 

@@ -3,7 +3,8 @@
 
 use crate::ledger::{self, Standing};
 use crate::settle::{hang_up, log};
-use crate::{Fault, Platform, SendError, store};
+use crate::sids::{self, Known};
+use crate::{Fault, Platform, SendError};
 use calls::event::Event;
 use calls::id::CallId;
 use calls::problem::Problem;
@@ -35,10 +36,11 @@ pub(crate) async fn reconcile(
     }
     let overdue_s = now.0.saturating_sub(deadline.0) / 1000;
     let found = match standing.call.sid() {
-        Some(sid) => ask(host, &standing.record, sid).await,
+        Some(sid) => ask(host, id, &standing.record, sid).await,
         None => search(host, id, &standing).await,
     };
     let event = match found {
+        Found::Anothers => lost(now, "the call it was taken for is another one"),
         Found::Stands(event) => {
             // Its conversation is over, or too long: nobody should be left holding a phone.
             let live = matches!(&event, Event::Provider { status, .. } if !status.is_final());
@@ -72,6 +74,8 @@ pub(crate) async fn reconcile(
 enum Found {
     Stands(Event),
     Nothing,
+    /// It was found once, and then Twilio told that it is another call's.
+    Anothers,
     Unreachable,
 }
 
@@ -82,7 +86,12 @@ fn lost(at: Time, evidence: &str) -> Event {
     }
 }
 
-async fn ask(host: &impl Platform, record: &Record, sid: &str) -> Found {
+async fn ask(host: &impl Platform, id: CallId, record: &Record, sid: &str) -> Found {
+    match sids::call_at(host, &record.telephony.account_sid, sid).await {
+        Ok(Some(other)) if other != id => return Found::Anothers,
+        Ok(_) => {}
+        Err(_) => return Found::Unreachable,
+    }
     let Ok(auth) = ledger::credential(host, record) else {
         return Found::Unreachable;
     };
@@ -100,7 +109,8 @@ async fn ask(host: &impl Platform, record: &Record, sid: &str) -> Found {
 }
 
 /// Looks for a call whose dial had no clear answer. Only an unmistakable one is adopted: not another call's, and not
-/// one of two that may be it.
+/// one of two that may be it. Twilio's list shows no callback address, so a call made a moment ago is left: whoever placed
+/// it may be about to hear of it.
 async fn search(host: &impl Platform, id: CallId, standing: &Standing) -> Found {
     let record = &standing.record;
     let began = standing.call.dial_began(record);
@@ -121,7 +131,7 @@ async fn search(host: &impl Platform, id: CallId, standing: &Standing) -> Found 
         let Event::Provider { sid, .. } = &event else {
             continue;
         };
-        match store::call_of_sid(host, &record.organization, sid).await {
+        match sids::call_at(host, &record.telephony.account_sid, sid).await {
             Ok(Some(other)) if other != id => {}
             Ok(_) => own.push(event),
             Err(_) => return Found::Unreachable,
@@ -142,7 +152,7 @@ async fn search(host: &impl Platform, id: CallId, standing: &Standing) -> Found 
     };
     // Another call may look for the same one at this moment: the first to take it has it.
     let taken = match &event {
-        Event::Provider { sid, .. } => store::name_call(host, &record.organization, sid, id).await,
+        Event::Provider { sid, .. } => sids::name(host, record, sid, id, Known::Found).await,
         _ => Ok(true),
     };
     match taken {

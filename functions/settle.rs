@@ -2,7 +2,8 @@
 
 use crate::ledger::{self, Standing};
 use crate::reply::{self, Reply};
-use crate::{Fault, Platform, aftermath, join, reconcile, schedule, store, voice};
+use crate::sids::Known;
+use crate::{Fault, Platform, aftermath, join, reconcile, schedule, sids, voice};
 use calls::call::Verdict;
 use calls::event::{Event, Outcome};
 use calls::id::CallId;
@@ -96,7 +97,7 @@ async fn end(
     host.wake_at(id, host.now()).await?;
     let standing = ledger::add(host, id, &[ended]).await?;
     if let (Some(sid), false) = (standing.call.sid(), standing.call.has("dialled")) {
-        store::name_call(host, &record.organization, sid, id).await?;
+        sids::name(host, record, sid, id, Known::Found).await?;
     }
     aftermath::release(host, id, record, &standing).await
 }

@@ -3,8 +3,8 @@
 use crate::access::{self, Caller};
 use crate::ledger::{self, Standing};
 use crate::reply::{self, Reply};
-use crate::{Platform, schedule, settle, store};
-use calls::config::Permission;
+use crate::{Platform, schedule, settle, sids};
+use calls::config::{Organization, Permission};
 use calls::dialect::Details;
 use calls::dialect::ringdown::{Ringdown, explain};
 use calls::id::{CallId, MAX_RUN};
@@ -90,7 +90,7 @@ pub(crate) async fn find_for(
     asked: &str,
 ) -> Result<Standing, Problem> {
     let tenant = match caller {
-        Caller::Account(account) => return find(host, &account.organization.id, asked).await,
+        Caller::Account(account) => return find(host, &account.organization, asked).await,
         Caller::Tenant { tenant, .. } => tenant,
     };
     let none = || Problem::NoCall(asked.to_owned());
@@ -103,7 +103,11 @@ pub(crate) async fn find_for(
 }
 
 /// The organization's call of this id: our own, the run number asisso shows, or Twilio's SID. Another organization's does not exist.
-async fn find(host: &impl Platform, organization: &str, asked: &str) -> Result<Standing, Problem> {
+async fn find(
+    host: &impl Platform,
+    organization: &Organization,
+    asked: &str,
+) -> Result<Standing, Problem> {
     let id = find_id(host, organization, asked).await?;
     let none = || Problem::NoCall(asked.to_owned());
     let found = ledger::read(host, id).await?.filter(is_call);
@@ -118,20 +122,20 @@ fn is_call(standing: &Standing) -> bool {
 /// The id the organization's call of this name would have. Whether it was stored is another question.
 pub(crate) async fn find_id(
     host: &impl Platform,
-    organization: &str,
+    organization: &Organization,
     asked: &str,
 ) -> Result<CallId, Problem> {
     let none = || Problem::NoCall(asked.to_owned());
     let key = host.settings().signing_key.expose().as_bytes();
     let id = match asked.parse::<u64>() {
-        Ok(run) if run <= MAX_RUN => CallId::of_run(key, organization, run),
-        _ if is_sid(asked) => store::call_of_sid(host, organization, asked)
+        Ok(run) if run <= MAX_RUN => CallId::of_run(key, &organization.id, run),
+        _ if is_sid(asked) => sids::call_of(host, organization, asked)
             .await?
             .ok_or_else(none)?,
         _ => CallId::parse(asked).ok_or_else(none)?,
     };
     // An id that was not made here for this organization needs no look-up.
-    if CallId::of_run(key, organization, id.run()) != id {
+    if CallId::of_run(key, &organization.id, id.run()) != id {
         return Err(none());
     }
     Ok(id)

@@ -1,14 +1,12 @@
-//! The names configuration and calls' SIDs are stored under, and the only code that reads or writes them.
+//! The names configuration is stored under, and the only code that reads or writes it.
 
-use crate::{Fault, Owner, Platform, documents};
+use crate::{Fault, Platform};
 use calls::config::{Agent, Key, Organization};
 use calls::dialect::AgentName;
-use calls::id::CallId;
 use calls::record::Record;
 use calls::secret;
 use serde::Serialize;
 use serde::de::DeserializeOwned;
-use serde_json::Value;
 
 pub(crate) fn key_by_hash(sha256: &str) -> String {
     format!("key/{sha256}")
@@ -31,37 +29,6 @@ pub(crate) fn agent_by(name: &AgentName) -> String {
         AgentName::Integer(number) => format!("agent-by/integer/{number}"),
         AgentName::Assistant(uuid) => format!("agent-by/assistant/{}", uuid.to_ascii_lowercase()),
     }
-}
-
-/// The organization's document that holds the id of the call with Twilio's SID.
-fn sid_name(sid: &str) -> String {
-    format!("sid/{sid}")
-}
-
-/// Notes whose SID this is, for programs that know the call by it, and so that no other call is taken for it. Whoever
-/// was there first stays: false if that is another call.
-pub(crate) async fn name_call(
-    host: &impl Platform,
-    organization: &str,
-    sid: &str,
-    call: CallId,
-) -> Result<bool, Fault> {
-    let owner = Owner::Organization(organization.to_owned());
-    let id = Value::String(call.to_string()).to_string();
-    if host.swap(&owner, &sid_name(sid), None, Some(&id)).await? {
-        return Ok(true);
-    }
-    Ok(call_of_sid(host, organization, sid).await? == Some(call))
-}
-
-pub(crate) async fn call_of_sid(
-    host: &impl Platform,
-    organization: &str,
-    sid: &str,
-) -> Result<Option<CallId>, Fault> {
-    let owner = Owner::Organization(organization.to_owned());
-    let id: Option<String> = documents::read(host, &owner, &sid_name(sid)).await?;
-    Ok(id.and_then(|id| CallId::parse(&id)))
 }
 
 /// The prefixes of everything configured, in the order an export shows it and an import writes it:

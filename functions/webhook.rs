@@ -2,7 +2,7 @@
 
 use crate::ledger::{self, Standing};
 use crate::reply::{self, Reply};
-use crate::{Platform, mailbox, settle, voice};
+use crate::{Platform, mailbox, settle, sids, voice};
 use calls::event::Event;
 use calls::id::CallId;
 use calls::problem::Problem;
@@ -108,11 +108,14 @@ pub(crate) async fn genuine(
     let sid = form
         .call_sid()
         .is_some_and(|sid| standing.call.sid().is_none_or(|known| known == sid));
-    if account && sid {
-        Ok((id, form, standing))
-    } else {
-        Err(Problem::Forged)
+    if !account || !sid {
+        return Err(Problem::Forged);
     }
+    if let (None, Some(sid)) = (standing.call.sid(), form.call_sid()) {
+        // Before anybody looks for it: Twilio comes to this call's own address, so the SID is its.
+        sids::told(host, &standing.record, sid, id).await;
+    }
+    Ok((id, form, standing))
 }
 
 /// The call a provider token opens.

@@ -42,7 +42,7 @@ pub(crate) async fn of_call(
     call: &str,
 ) -> Result<Reply, Problem> {
     let account = access::check(host, request.headers(), Permission::ReadCalls).await?;
-    let id = status::find_id(host, &account.organization.id, call).await?;
+    let id = status::find_id(host, &account.organization, call).await?;
     let outbox = outbox(host, id).await?;
     let shown: Vec<Value> = outbox
         .deliveries
@@ -127,8 +127,9 @@ pub(crate) async fn resend_of_call(
     call: &str,
     delivery: &str,
 ) -> Result<Reply, Problem> {
-    let organization = account(host, request).await?.organization.id;
+    let organization = account(host, request).await?.organization;
     let call = status::find_id(host, &organization, call).await?;
+    let organization = organization.id;
     let (id, outbox) = found(host, &organization, None, delivery).await?;
     if id != call {
         return Err(Problem::NoDelivery);

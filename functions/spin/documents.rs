@@ -1,4 +1,4 @@
-//! Documents and series of organizations and calls: a document at `doc/{owner}/{name}`, changed by compare-and-swap;
+//! Documents and series of organizations, accounts and calls: a document at `doc/{owner}/{name}`, changed by compare-and-swap;
 //! a series counted at `series/{owner}/{name}`, with its entries at `series/{owner}/{name}/{number}`.
 //!
 //! A deleted document stays as an empty text: Spin's swap needs a value to compare with.
@@ -94,6 +94,7 @@ fn series(owner: &Owner, name: &str) -> String {
 fn key(owner: &Owner) -> String {
     match owner {
         Owner::Organization(id) => format!("organization/{id}"),
+        Owner::Account(sid) => format!("account/{sid}"),
         Owner::Call(id) => format!("call/{id}"),
     }
 }

@@ -1,4 +1,5 @@
-//! Documents and series in a Durable Object's SQLite storage: of a call in its own object, of an organization in its.
+//! Documents and series in a Durable Object's SQLite storage: of a call in its own object, of an organization or account
+//! in its.
 
 use crate::exchange::fault;
 use functions::{Entries, Fault};

@@ -1,4 +1,5 @@
-//! Requests to the Durable Objects: `CALLS`, one for each call, and `ORGANIZATIONS`, one for each organization.
+//! Requests to the Durable Objects: `CALLS`, one for each call, and `ORGANIZATIONS`, one for each organization and each
+//! account at Twilio.
 
 use crate::documents::{Ask, Told};
 use crate::exchange::{self, fault};
@@ -48,12 +49,16 @@ pub(crate) async fn ask_documents(env: &Env, owner: &Owner, ask: &Ask) -> Result
     let ask = serde_json::to_string(ask).map_err(fault)?;
     let (_, told) = match owner {
         Owner::Call(call) => ask_call(env, *call, ("POST", "documents"), &ask).await?,
-        Owner::Organization(id) => {
-            let line = ("POST", "http://organization/documents");
-            ask_twice(env, ("ORGANIZATIONS", id), line, &ask).await?
-        }
+        Owner::Organization(id) => ask_organization(env, id, &ask).await?,
+        // No organization's id holds a slash.
+        Owner::Account(sid) => ask_organization(env, &format!("account/{sid}"), &ask).await?,
     };
     serde_json::from_str(&told).map_err(fault)
+}
+
+async fn ask_organization(env: &Env, name: &str, ask: &str) -> Result<(u16, String), Fault> {
+    let line = ("POST", "http://organization/documents");
+    ask_twice(env, ("ORGANIZATIONS", name), line, ask).await
 }
 
 /// Has the call's object answer a media socket's upgrade.

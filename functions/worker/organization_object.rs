@@ -1,4 +1,5 @@
-//! The Durable Object of one organization: which calls hold its seats, and until when; its documents and series.
+//! The Durable Object of one organization: which calls hold its seats, and until when; its documents and series. An
+//! account at Twilio has one as well, for its documents.
 
 use crate::call_object::now;
 use crate::documents::Documents;

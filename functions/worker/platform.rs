@@ -60,7 +60,9 @@ impl Workers {
                 Some(own) => own.documents.tell(ask),
                 None => ask_documents(&self.env, owner, &ask).await,
             },
-            Owner::Organization(_) => ask_documents(&self.env, owner, &ask).await,
+            Owner::Organization(_) | Owner::Account(_) => {
+                ask_documents(&self.env, owner, &ask).await
+            }
         }
     }
 

@@ -1,6 +1,7 @@
 //! Whole lives of calls, in-process: callbacks lost, repeated and forged, dials without an answer, stores that fail.
 //! Every call must end, in the right outcome, with its seat free and its container stopped.
 
+mod accounts;
 mod analysis;
 mod contacts;
 mod crash;

@@ -15,6 +15,9 @@ use serde_json::Value;
 /// The fragment is read by Twilio, never sent, and no part of the signed address.
 const RETRIES: &str = "#rc=3&rp=5xx,ct,rt";
 
+/// How soon after it placed a call Twilio has told its caller so, by its answer or the first callback, in seconds.
+const TOLD_S: u64 = 3;
+
 /// What Twilio's answer to a dial comes to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Dialled {
@@ -197,15 +200,17 @@ pub fn standing(call: &Value, now: Time) -> Option<Event> {
     })
 }
 
-/// How the calls stand that a search found and that were created while this one was being placed: if it exists, it is
-/// among them.
+/// How the calls stand that a search found and that were created while this one was being placed, though not just now: if
+/// it exists, it is among them.
 pub fn candidates(found: &Value, began: Time, now: Time) -> Vec<Event> {
     let created_meanwhile = |call: &&Value| {
         call["date_created"]
             .as_str()
             .and_then(Time::parse_rfc2822)
             // Twilio's times are whole seconds, its clock is not ours, and a dial is waited for 25 seconds at most.
-            .is_some_and(|at| at.plus_s(3) >= began && at <= began.plus_s(30))
+            .is_some_and(|at| {
+                at.plus_s(3) >= began && at <= began.plus_s(30) && at.plus_s(TOLD_S) <= now
+            })
     };
     let calls = found["calls"].as_array().into_iter().flatten();
     calls
