@@ -2,10 +2,11 @@
 //! in its.
 
 use crate::exchange::fault;
+use crate::sql::{self, Row, integer, number, text};
 use functions::{Entries, Fault};
 use serde::{Deserialize, Serialize};
 use std::cell::Cell;
-use worker::{Response, SqlStorage, SqlStorageValue, State};
+use worker::{Response, SqlStorage, State};
 
 const DOCUMENTS: &str = "CREATE TABLE IF NOT EXISTS document (name TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID";
 const SERIES: &str = "CREATE TABLE IF NOT EXISTS series (name TEXT NOT NULL, number INTEGER NOT NULL, \
@@ -135,33 +136,7 @@ impl Documents {
         rows.into_iter().next().map_or(Ok(0), number)
     }
 
-    /// Runs one statement to its end; all its rows.
-    fn rows(
-        &self,
-        statement: &str,
-        values: Vec<SqlStorageValue>,
-    ) -> Result<Vec<Vec<SqlStorageValue>>, Fault> {
-        let rows = self.sql.exec(statement, values).map_err(fault)?.raw();
-        rows.collect::<worker::Result<_>>().map_err(fault)
+    fn rows(&self, statement: &str, values: Row) -> Result<Vec<Row>, Fault> {
+        sql::rows(&self.sql, statement, values)
     }
-}
-
-fn integer(number: u64) -> SqlStorageValue {
-    i64::try_from(number).unwrap_or(i64::MAX).into()
-}
-
-fn text(row: Vec<SqlStorageValue>) -> Result<String, Fault> {
-    match row.into_iter().next() {
-        Some(SqlStorageValue::String(text)) => Ok(text),
-        other => Err(Fault(format!("storage: not a text: {other:?}"))),
-    }
-}
-
-fn number(row: Vec<SqlStorageValue>) -> Result<u64, Fault> {
-    let number = match row.into_iter().next() {
-        Some(SqlStorageValue::Integer(number)) => u64::try_from(number).ok(),
-        Some(SqlStorageValue::Float(number)) => Some(number as u64),
-        _ => None,
-    };
-    number.ok_or_else(|| Fault("storage: not a number".to_owned()))
 }

@@ -1,8 +1,9 @@
 //! One call's facts in its object's SQLite storage: the record, the events, and how far its audio is.
 
+use crate::sql;
 use functions::Fault;
 use std::cell::Cell;
-use worker::{SqlStorage, SqlStorageValue, State};
+use worker::{SqlStorage, State};
 
 /// One table: (`record`, call id, text), (`event`, name, text), (`audio`, ``, an [`Audio`] as text).
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS fact (kind TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, \
@@ -126,21 +127,8 @@ impl Store {
 
     /// Runs one statement; the first column of the first row.
     fn text(&self, statement: &str, values: &[&str]) -> Result<Option<String>, Fault> {
-        let values: Vec<SqlStorageValue> = values.iter().map(|value| (*value).into()).collect();
-        let rows = self.sql.exec(statement, values);
-        let mut rows = rows
-            .map_err(|error| Fault(format!("storage: {error}")))?
-            .raw();
-        let first = rows.next();
-        // Reading to the end finishes the statement.
-        while rows.next().is_some() {}
-        match first {
-            None => Ok(None),
-            Some(Ok(columns)) => match columns.into_iter().next() {
-                Some(SqlStorageValue::String(text)) => Ok(Some(text)),
-                other => Err(Fault(format!("storage: not a text: {other:?}"))),
-            },
-            Some(Err(error)) => Err(Fault(format!("storage: {error}"))),
-        }
+        let values = values.iter().map(|value| (*value).into()).collect();
+        let rows = sql::rows(&self.sql, statement, values)?;
+        rows.into_iter().next().map(sql::text).transpose()
     }
 }

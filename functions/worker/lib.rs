@@ -9,6 +9,7 @@ mod facts;
 mod objects;
 mod organization_object;
 mod platform;
+mod sql;
 
 use functions::Answer;
 use platform::Workers;

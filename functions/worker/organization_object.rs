@@ -4,6 +4,7 @@
 use crate::call_object::now;
 use crate::documents::Documents;
 use crate::exchange::fault;
+use crate::sql::{self, Row, integer};
 use calls::seats::{Lease, Limits, Seats};
 use functions::Fault;
 use std::cell::RefCell;
@@ -117,17 +118,7 @@ impl OrganizationObject {
         Ok(seats)
     }
 
-    /// Runs one statement to its end; all its rows.
-    fn run(
-        &self,
-        statement: &str,
-        values: Vec<SqlStorageValue>,
-    ) -> Result<Vec<Vec<SqlStorageValue>>, Fault> {
-        let rows = self.sql.exec(statement, values).map_err(fault)?.raw();
-        rows.collect::<worker::Result<_>>().map_err(fault)
+    fn run(&self, statement: &str, values: Row) -> Result<Vec<Row>, Fault> {
+        sql::rows(&self.sql, statement, values)
     }
-}
-
-fn integer(number: u64) -> SqlStorageValue {
-    i64::try_from(number).unwrap_or(i64::MAX).into()
 }
