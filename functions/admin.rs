@@ -36,7 +36,8 @@ pub(crate) async fn import(
         "keys": checked.keys.len(),
     });
     if !checked.suppressions.is_empty() {
-        counts["suppressions"] = json!(checked.suppressions.len());
+        let lists = checked.suppressions.values();
+        counts["suppressions"] = json!(lists.map(Vec::len).sum::<usize>());
     }
     rules::note_loosened(host, &checked.organizations, &checked.agents);
     write(host, checked).await?;
@@ -91,8 +92,8 @@ async fn write(host: &impl Platform, checked: Checked) -> Result<(), Fault> {
     for name in &checked.gone {
         host.delete(name).await?;
     }
-    for (organization, suppression) in checked.suppressions {
-        suppressions::add(host, &organization, suppression).await?;
+    for (organization, suppressions) in checked.suppressions {
+        suppressions::add_all(host, &organization, suppressions).await?;
     }
     // Last, so that nothing can be used before what it uses is there.
     for (sha256, key) in &checked.keys {

@@ -30,7 +30,7 @@ pub(crate) async fn enter(host: &impl Platform, id: CallId, record: &Record) -> 
     let entry = serde_json::to_string(&Entry::of(id, record))
         .map_err(|error| Fault(format!("an entry does not write: {error}")))?;
     let owner = Owner::Organization(record.organization.clone());
-    host.append(&owner, SERIES, &entry).await
+    host.append(&owner, SERIES, &[entry]).await
 }
 
 /// `GET /v1/calls`: newest first, filtered, a page at a time.

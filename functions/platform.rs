@@ -116,6 +116,12 @@ pub trait Platform {
 
     /// The document of this name; names are up to 200 characters.
     async fn document(&self, owner: &Owner, name: &str) -> Result<Option<String>, Fault>;
+    /// The documents of these names, in their order.
+    async fn documents(
+        &self,
+        owner: &Owner,
+        names: &[String],
+    ) -> Result<Vec<Option<String>>, Fault>;
     /// Makes the document `to` (`None`: deletes it) if it is `was` (`None`: if there is none); false if it is not.
     /// After a fault it may have been done.
     async fn swap(
@@ -125,9 +131,12 @@ pub trait Platform {
         was: Option<&str>,
         to: Option<&str>,
     ) -> Result<bool, Fault>;
-    /// Adds an entry at the end of a series and returns its number, counted from 1. Of two appended at once, each gets
-    /// a number of its own. After a fault the entry may be there, also twice.
-    async fn append(&self, owner: &Owner, series: &str, text: &str) -> Result<u64, Fault>;
+    /// Makes those of these documents that are not there; what is there stays. Where somebody else makes one at this
+    /// moment, either may stay: for documents of which one is as good as the other.
+    async fn fill(&self, owner: &Owner, documents: &[(String, String)]) -> Result<(), Fault>;
+    /// Adds entries at the end of a series, one after the other, and returns the number of the first, counted from 1. Of
+    /// two appended at once, each gets a number of its own. After a fault the entries may be there, also twice.
+    async fn append(&self, owner: &Owner, series: &str, texts: &[String]) -> Result<u64, Fault>;
     /// The newest entries with numbers up to `upto` (`None`: of all), at most `most` numbers' worth, newest first.
     async fn entries(
         &self,

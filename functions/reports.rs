@@ -135,7 +135,9 @@ async fn list(
             created_at: delivery.created_at,
         };
         let entry = serde_json::to_string(&entry).map_err(|error| Fault(error.to_string()))?;
-        let number = host.append(&organization, &series(webhook), &entry).await?;
+        let number = host
+            .append(&organization, &series(webhook), &[entry])
+            .await?;
         documents::change(
             host,
             &Owner::Call(id),

@@ -2,7 +2,7 @@
 //! its document is written, for every gate that is asked after that.
 
 use crate::reply::{self, Reply};
-use crate::{Fault, Owner, Platform, access, body, join};
+use crate::{Fault, Owner, Platform, access, body};
 use calls::config::{Organization, Permission, VERSION};
 use calls::dialect::ringdown::Ringdown;
 use calls::problem::Problem;
@@ -12,6 +12,7 @@ use calls::time::Time;
 use calls::voice::{Kind, OptOut};
 use http::Request;
 use serde_json::{Value, json};
+use std::collections::BTreeSet;
 use validation::{Country, Fields, Phone, query};
 
 /// The largest page, and the usual one.
@@ -45,7 +46,8 @@ pub(crate) async fn add(
     }
     let owner = Owner::Organization(organization.to_owned());
     // Entered first: a number that counts is always found in the list. An entry nothing points at is passed over.
-    wanted.listed = host.append(&owner, SERIES, &wanted.number).await?;
+    let entry = [wanted.number.clone()];
+    wanted.listed = host.append(&owner, SERIES, &entry).await?;
     let text = serde_json::to_string(&wanted).map_err(|error| Fault(error.to_string()))?;
     let name = Suppression::document(&wanted.number);
     if host.swap(&owner, &name, None, Some(&text)).await? {
@@ -54,6 +56,36 @@ pub(crate) async fn add(
     // Somebody else was faster. That it was taken off again since is as good as afterwards.
     let known = of(host, organization, &wanted.number).await?;
     Ok((known.unwrap_or(wanted), false))
+}
+
+/// Puts all of them on the list, as [`add`] does, with a few requests however many they are.
+pub(crate) async fn add_all(
+    host: &impl Platform,
+    organization: &str,
+    wanted: Vec<Suppression>,
+) -> Result<(), Fault> {
+    let owner = Owner::Organization(organization.to_owned());
+    // Of a number that stands in it twice, the first counts.
+    let mut seen = BTreeSet::new();
+    let mut wanted = wanted;
+    wanted.retain(|suppression| seen.insert(suppression.number.clone()));
+    let name = |wanted: &Suppression| Suppression::document(&wanted.number);
+    let names: Vec<String> = wanted.iter().map(name).collect();
+    let mut known = host.documents(&owner, &names).await?.into_iter();
+    wanted.retain(|_| known.next().flatten().is_none());
+    if wanted.is_empty() {
+        return Ok(());
+    }
+    let numbers: Vec<String> = wanted.iter().map(|wanted| wanted.number.clone()).collect();
+    let first = host.append(&owner, SERIES, &numbers).await?;
+    let mut texts = Vec::with_capacity(wanted.len());
+    for (listed, wanted) in (first..).zip(&mut wanted) {
+        wanted.listed = listed;
+        let text = serde_json::to_string(wanted).map_err(|error| Fault(error.to_string()))?;
+        texts.push((name(wanted), text));
+    }
+    // Whoever puts one of them on the list at this moment does the same.
+    host.fill(&owner, &texts).await
 }
 
 /// A number that somebody wants on the list now.
@@ -199,16 +231,18 @@ async fn page(
 ) -> Result<(Vec<Suppression>, Option<u64>), Fault> {
     let owner = Owner::Organization(organization.to_owned());
     let mut found = Vec::new();
-    for _ in 0..LOOKED_AT.div_ceil(most) {
-        let entries = host.entries(&owner, SERIES, upto, most).await?;
+    for _ in 0..LOOKED_AT / LARGEST {
+        let entries = host.entries(&owner, SERIES, upto, LARGEST).await?;
         let from = upto.map_or(entries.last, |upto| upto.min(entries.last));
-        let numbers = entries.found.iter();
-        let stands = join::all(
-            numbers.map(async |(listed, number)| (*listed, of(host, organization, number).await)),
-        );
-        for (listed, stands) in stands.await {
+        let names = entries.found.iter();
+        let names: Vec<String> = names
+            .map(|(_, number)| Suppression::document(number))
+            .collect();
+        let stands = host.documents(&owner, &names).await?;
+        for ((listed, _), stands) in entries.found.into_iter().zip(stands) {
             // Taken off, or on the list by a later entry.
-            let Some(stands) = stands?.filter(|stands| stands.listed == listed) else {
+            let stands = stands.map(|text| parse(&text)).transpose()?;
+            let Some(stands) = stands.filter(|stands| stands.listed == listed) else {
                 continue;
             };
             if found.len() == most {
@@ -216,7 +250,7 @@ async fn page(
             }
             found.push(stands);
         }
-        match from.checked_sub(most as u64) {
+        match from.checked_sub(LARGEST as u64) {
             Some(rest) if rest > 0 => upto = Some(rest),
             _ => return Ok((found, None)),
         }

@@ -437,14 +437,40 @@ impl Platform for Memory {
         Ok(true)
     }
 
-    async fn append(&self, owner: &Owner, series: &str, text: &str) -> Result<u64, Fault> {
+    async fn documents(
+        &self,
+        owner: &Owner,
+        names: &[String],
+    ) -> Result<Vec<Option<String>>, Fault> {
+        self.count_documents(owner);
+        let documents = self.documents.borrow();
+        let read = |name: &String| documents.get(&(owner.clone(), name.clone())).cloned();
+        Ok(names.iter().map(read).collect())
+    }
+
+    async fn fill(&self, owner: &Owner, documents: &[(String, String)]) -> Result<(), Fault> {
+        self.count_documents(owner);
+        self.may_fail()?;
+        for (name, text) in documents {
+            let key = (owner.clone(), name.clone());
+            let mut stored = self.documents.borrow_mut();
+            stored.entry(key).or_insert_with(|| {
+                self.wrote(1);
+                text.clone()
+            });
+        }
+        Ok(())
+    }
+
+    async fn append(&self, owner: &Owner, series: &str, texts: &[String]) -> Result<u64, Fault> {
         self.count_documents(owner);
         self.may_fail()?;
         let mut all = self.series.borrow_mut();
         let entries = all.entry((owner.clone(), series.to_owned())).or_default();
-        entries.push(text.to_owned());
-        self.wrote(1);
-        Ok(entries.len() as u64)
+        let first = entries.len() as u64 + 1;
+        entries.extend_from_slice(texts);
+        self.wrote(texts.len());
+        Ok(first)
     }
 
     async fn entries(

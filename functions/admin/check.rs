@@ -38,8 +38,8 @@ pub(super) struct Checked {
     pub(super) names: Vec<(String, String)>,
     /// Names that agents have no longer.
     pub(super) gone: Vec<String>,
-    /// Organizations and numbers they are not to call.
-    pub(super) suppressions: Vec<(String, Suppression)>,
+    /// By organization, the numbers it is not to call.
+    pub(super) suppressions: BTreeMap<String, Vec<Suppression>>,
     /// SHA-256 and key.
     pub(super) keys: Vec<(String, Key)>,
     pub(super) webhooks: AllImported,
@@ -48,6 +48,7 @@ pub(super) struct Checked {
 impl Plan {
     pub(super) async fn load(host: &impl Platform, lines: &[(usize, Line)]) -> Result<Plan, Fault> {
         let mut plan = Plan::default();
+        let mut asked = BTreeSet::new();
         for (_, line) in lines {
             let organization = match line {
                 Line::Organization(line) => Some(&line.id),
@@ -59,8 +60,7 @@ impl Plan {
                 Line::CallbackSecret(line) => Some(&line.organization),
                 Line::Suppression(line) => Some(&line.organization),
             };
-            if let Some(id) =
-                organization.filter(|id| is_slug(id) && !plan.organizations.contains_key(*id))
+            if let Some(id) = organization.filter(|id| is_slug(id) && asked.insert(*id))
                 && let Some(stored) = store::organization(host, id).await?
             {
                 plan.organizations.insert(id.clone(), stored);
@@ -190,7 +190,13 @@ pub(super) fn check(
                         Ok((id, rules::suppression(host, line, organization)?))
                     });
                 match read {
-                    Ok(suppression) => checked.suppressions.push(suppression),
+                    Ok((id, suppression)) => {
+                        checked
+                            .suppressions
+                            .entry(id)
+                            .or_default()
+                            .push(suppression);
+                    }
                     Err(why) => refuse(number, why),
                 }
             }

@@ -18,6 +18,29 @@ pub(crate) async fn read(
     Ok(text.filter(|text| !text.is_empty()))
 }
 
+/// The documents of these names, in their order.
+pub(crate) async fn read_all(
+    store: &impl Store,
+    owner: &Owner,
+    names: &[String],
+) -> Result<Vec<Option<String>>, Fault> {
+    try_join_all(names.iter().map(|name| read(store, owner, name))).await
+}
+
+/// Makes those documents that are not there, all with one write: one by one they would keep a large list's other
+/// writers waiting. Whoever makes one of them between look and write is not seen.
+pub(crate) async fn fill(
+    store: &impl Store,
+    owner: &Owner,
+    documents: &[(String, String)],
+) -> Result<(), Fault> {
+    let names: Vec<String> = documents.iter().map(|(name, _)| name.clone()).collect();
+    let stand = read_all(store, owner, &names).await?;
+    let missing = documents.iter().zip(stand).filter(|(_, it)| it.is_none());
+    let missing = missing.map(|((name, text), _)| (document(owner, name), text.clone()));
+    store.put(missing.collect()).await
+}
+
 /// Makes the document `to` if it is `was`; false if it is not.
 pub(crate) async fn swap(
     store: &impl Store,
@@ -49,18 +72,21 @@ pub(crate) async fn swap(
     }
 }
 
-/// Adds an entry and returns its number. Ending between the two steps leaves a number without an entry.
+/// Adds entries and returns the number of the first. Ending between the two steps leaves numbers without entries.
 pub(crate) async fn append(
     store: &impl Store,
     owner: &Owner,
     name: &str,
-    text: &str,
+    texts: &[String],
 ) -> Result<u64, Fault> {
     let series = series(owner, name);
-    let number = store.count_up(&series).await?;
-    let entry = (format!("{series}/{number}"), text.to_owned());
-    store.put(vec![entry]).await?;
-    Ok(number)
+    let many = u32::try_from(texts.len()).map_err(|_| Fault("too many entries".to_owned()))?;
+    let last = store.count_up_by(&series, many).await?;
+    let first = last + 1 - u64::from(many);
+    let entries = (first..).zip(texts);
+    let entries = entries.map(|(number, text)| (format!("{series}/{number}"), text.clone()));
+    store.put(entries.collect()).await?;
+    Ok(first)
 }
 
 /// The newest entries up to number `upto`, newest first.
@@ -128,6 +154,43 @@ mod tests {
     }
 
     #[test]
+    fn what_is_there_is_not_filled_in() {
+        let store = Memory::new(1);
+        let owner = demo();
+        let pair = |name: &str, text: &str| (name.to_owned(), text.to_owned());
+        for (name, was, to) in [
+            ("kept", None, Some("1")),
+            ("gone", None, Some("1")),
+            ("gone", Some("1"), None),
+        ] {
+            assert_eq!(store.alone(swap(&store, &owner, name, was, to)), Ok(true));
+        }
+        let before = store.operations.get();
+        let some = [pair("kept", "2"), pair("gone", "2"), pair("new", "2")];
+        store.alone(fill(&store, &owner, &some)).unwrap();
+        // A look at each, and one write.
+        assert_eq!(store.operations.get() - before, 4);
+        let names = ["kept", "gone", "new", "none"].map(str::to_owned);
+        let read = store.alone(read_all(&store, &owner, &names)).unwrap();
+        let texts: Vec<Option<&str>> = read.iter().map(Option::as_deref).collect();
+        assert_eq!(texts, [Some("1"), Some("2"), Some("2"), None]);
+    }
+
+    #[test]
+    fn entries_added_together_stand_together() {
+        let store = Memory::new(1);
+        let owner = demo();
+        let add = |texts: &[&str]| {
+            let texts: Vec<String> = texts.iter().map(|text| (*text).to_owned()).collect();
+            store.alone(append(&store, &owner, "s", &texts)).unwrap()
+        };
+        assert_eq!((add(&["a"]), add(&["b", "c", "d"]), add(&["e"])), (1, 2, 5));
+        let all = store.alone(entries(&store, &owner, "s", None, 9)).unwrap();
+        let texts: Vec<&str> = all.found.iter().map(|(_, text)| text.as_str()).collect();
+        assert_eq!(texts, ["e", "d", "c", "b", "a"]);
+    }
+
+    #[test]
     fn of_many_who_swap_at_once_one_does() {
         for seed in 0..100 {
             let store = Memory::new(seed);
@@ -157,7 +220,7 @@ mod tests {
             let appenders = (0..7)
                 .map(|number: usize| {
                     let (store, owner) = (&store, &owner);
-                    Box::pin(async move { append(store, owner, "s", &number.to_string()).await })
+                    Box::pin(async move { append(store, owner, "s", &[number.to_string()]).await })
                         as _
                 })
                 .collect();

@@ -110,11 +110,11 @@ impl Store for Memory {
         Ok(())
     }
 
-    async fn count_up(&self, counter: &str) -> Result<u64, Fault> {
+    async fn count_up_by(&self, counter: &str, by: u32) -> Result<u64, Fault> {
         self.turn().await;
         let mut counters = self.counters.borrow_mut();
         let count = counters.entry(counter.to_owned()).or_default();
-        *count += 1;
+        *count += u64::from(by);
         Ok(*count)
     }
 

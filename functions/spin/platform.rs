@@ -127,8 +127,20 @@ impl Platform for Spin {
         documents::swap(&self.store, owner, name, was, to).await
     }
 
-    async fn append(&self, owner: &Owner, series: &str, text: &str) -> Result<u64, Fault> {
-        documents::append(&self.store, owner, series, text).await
+    async fn documents(
+        &self,
+        owner: &Owner,
+        names: &[String],
+    ) -> Result<Vec<Option<String>>, Fault> {
+        documents::read_all(&self.store, owner, names).await
+    }
+
+    async fn fill(&self, owner: &Owner, documents: &[(String, String)]) -> Result<(), Fault> {
+        documents::fill(&self.store, owner, documents).await
+    }
+
+    async fn append(&self, owner: &Owner, series: &str, texts: &[String]) -> Result<u64, Fault> {
+        documents::append(&self.store, owner, series, texts).await
     }
 
     async fn entries(

@@ -19,7 +19,10 @@ pub(crate) trait Store {
     async fn put(&self, pairs: Vec<(String, String)>) -> Result<(), Fault>;
     async fn delete(&self, keys: Vec<String>) -> Result<(), Fault>;
     /// Adds one to a counter and returns what it is then; a new one begins at zero.
-    async fn count_up(&self, counter: &str) -> Result<u64, Fault>;
+    async fn count_up(&self, counter: &str) -> Result<u64, Fault> {
+        self.count_up_by(counter, 1).await
+    }
+    async fn count_up_by(&self, counter: &str, by: u32) -> Result<u64, Fault>;
     /// What a counter stands at. Unlike [`Store::count_up`] it costs no write.
     async fn count(&self, counter: &str) -> Result<u64, Fault>;
     /// Changes a value that exists: `change` sees it and says what it is to be, or `None` to leave it.
@@ -105,8 +108,8 @@ impl Store for KeyValue {
         }
     }
 
-    async fn count_up(&self, counter: &str) -> Result<u64, Fault> {
-        increment(&self.open().await?.bucket, counter, 1)
+    async fn count_up_by(&self, counter: &str, by: u32) -> Result<u64, Fault> {
+        increment(&self.open().await?.bucket, counter, i64::from(by))
     }
 
     async fn count(&self, counter: &str) -> Result<u64, Fault> {

@@ -16,16 +16,19 @@ const SERIES: &str = "CREATE TABLE IF NOT EXISTS series (name TEXT NOT NULL, num
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Ask {
     Read {
-        name: String,
+        names: Vec<String>,
     },
     Swap {
         name: String,
         was: Option<String>,
         to: Option<String>,
     },
+    Fill {
+        documents: Vec<(String, String)>,
+    },
     Append {
         series: String,
-        text: String,
+        texts: Vec<String>,
     },
     Entries {
         series: String,
@@ -37,8 +40,10 @@ pub(crate) enum Ask {
 /// What it answers.
 #[derive(Serialize, Deserialize)]
 pub(crate) enum Told {
-    Document(Option<String>),
+    Documents(Vec<Option<String>>),
     Swapped(bool),
+    Filled,
+    /// The number of the first.
     Appended(u64),
     Entries(u64, Vec<(u64, String)>),
 }
@@ -72,9 +77,16 @@ impl Documents {
             self.made.set(true);
         }
         match ask {
-            Ask::Read { name } => Ok(Told::Document(self.read(&name)?)),
+            Ask::Read { names } => {
+                let documents = names.iter().map(|name| self.read(name));
+                Ok(Told::Documents(documents.collect::<Result<_, _>>()?))
+            }
             Ask::Swap { name, was, to } => Ok(Told::Swapped(self.swap(&name, was, to)?)),
-            Ask::Append { series, text } => Ok(Told::Appended(self.append(&series, &text)?)),
+            Ask::Fill { documents } => {
+                self.fill(&documents)?;
+                Ok(Told::Filled)
+            }
+            Ask::Append { series, texts } => Ok(Told::Appended(self.append(&series, &texts)?)),
             Ask::Entries { series, upto, most } => {
                 let Entries { last, found } = self.entries(&series, upto, most)?;
                 Ok(Told::Entries(last, found))
@@ -104,13 +116,23 @@ impl Documents {
         Ok(true)
     }
 
-    fn append(&self, series: &str, text: &str) -> Result<u64, Fault> {
-        let number = self.last(series)? + 1;
+    fn fill(&self, documents: &[(String, String)]) -> Result<(), Fault> {
+        let documents = serde_json::to_string(documents).map_err(fault)?;
         self.rows(
-            "INSERT INTO series (name, number, value) VALUES (?1, ?2, ?3)",
-            vec![series.into(), integer(number), text.into()],
+            "INSERT OR IGNORE INTO document (name, value) SELECT value ->> 0, value ->> 1 FROM json_each(?1)",
+            vec![documents.into()],
         )?;
-        Ok(number)
+        Ok(())
+    }
+
+    fn append(&self, series: &str, texts: &[String]) -> Result<u64, Fault> {
+        let first = self.last(series)? + 1;
+        let texts = serde_json::to_string(texts).map_err(fault)?;
+        self.rows(
+            "INSERT INTO series (name, number, value) SELECT ?1, ?2 + key, value FROM json_each(?3)",
+            vec![series.into(), integer(first), texts.into()],
+        )?;
+        Ok(first)
     }
 
     fn entries(&self, series: &str, upto: Option<u64>, most: usize) -> Result<Entries, Fault> {

@@ -159,9 +159,18 @@ impl Platform for Workers {
     }
 
     async fn document(&self, owner: &Owner, name: &str) -> Result<Option<String>, Fault> {
-        let name = name.to_owned();
-        match self.tell(owner, Ask::Read { name }).await? {
-            Told::Document(text) => Ok(text),
+        let documents = self.documents(owner, &[name.to_owned()]).await?;
+        Ok(documents.into_iter().next().flatten())
+    }
+
+    async fn documents(
+        &self,
+        owner: &Owner,
+        names: &[String],
+    ) -> Result<Vec<Option<String>>, Fault> {
+        let names = names.to_vec();
+        match self.tell(owner, Ask::Read { names }).await? {
+            Told::Documents(texts) => Ok(texts),
             _ => Err(odd()),
         }
     }
@@ -184,10 +193,18 @@ impl Platform for Workers {
         }
     }
 
-    async fn append(&self, owner: &Owner, series: &str, text: &str) -> Result<u64, Fault> {
+    async fn fill(&self, owner: &Owner, documents: &[(String, String)]) -> Result<(), Fault> {
+        let documents = documents.to_vec();
+        match self.tell(owner, Ask::Fill { documents }).await? {
+            Told::Filled => Ok(()),
+            _ => Err(odd()),
+        }
+    }
+
+    async fn append(&self, owner: &Owner, series: &str, texts: &[String]) -> Result<u64, Fault> {
         let ask = Ask::Append {
             series: series.to_owned(),
-            text: text.to_owned(),
+            texts: texts.to_vec(),
         };
         match self.tell(owner, ask).await? {
             Told::Appended(number) => Ok(number),

@@ -7,6 +7,7 @@ mod contacts;
 mod crash;
 mod crm;
 mod doubt;
+mod imported;
 mod later;
 mod lists;
 mod mailbox;
