@@ -133,9 +133,11 @@ pub(crate) fn done(host: &impl Platform, id: CallId, standing: Standing) -> Resu
         return Ok(Found::Done(Box::new(standing)));
     }
     let age_s = host.now().seconds_since(standing.record.created_at);
-    if standing.call.has("dial-unknown") || standing.call.has("ended") || age_s > UNDER_WAY_S as f64
-    {
-        return Err(Problem::IdempotencyUnknown(id.to_string()));
+    let ended = standing.call.ended();
+    if standing.call.has("dial-unknown") || ended.is_some() || age_s > UNDER_WAY_S as f64 {
+        let ended = ended.map(|end| format!("{} ({})", end.outcome.word(), end.reason));
+        let call = id.to_string();
+        return Err(Problem::IdempotencyUnknown { call, ended });
     }
     Err(Problem::IdempotencyInProgress)
 }

@@ -74,7 +74,7 @@ pub(crate) fn problem(
     if let Some(seconds) = problem.retry_after_s() {
         set(&mut reply, "retry-after", &seconds.to_string());
     }
-    if let Problem::DialUnknown(id) | Problem::IdempotencyUnknown(id) = problem {
+    if let Problem::DialUnknown(id) | Problem::IdempotencyUnknown { call: id, .. } = problem {
         set(&mut reply, "x-call-id", id);
     }
     if let Problem::Replayed(_) = problem {

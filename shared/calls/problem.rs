@@ -70,8 +70,13 @@ pub enum Problem {
     IdempotencyConflict,
     /// The first request with this idempotency key is still being worked on.
     IdempotencyInProgress,
-    /// Nobody knows yet whether the first request with this idempotency key placed a call. Carries the call's id.
-    IdempotencyUnknown(String),
+    /// Nobody knows whether the first request with this idempotency key placed a call.
+    IdempotencyUnknown {
+        /// The call's id.
+        call: String,
+        /// How it ended, if it has: then nobody will know.
+        ended: Option<String>,
+    },
     /// The first request with this idempotency key failed in this way, and so does this one.
     Replayed(Box<Problem>),
     NoCall(String),
@@ -133,7 +138,7 @@ impl Problem {
             Problem::DialUnknown(_) => "dial_unknown",
             Problem::IdempotencyConflict => "idempotency_conflict",
             Problem::IdempotencyInProgress => "idempotency_in_progress",
-            Problem::IdempotencyUnknown(_) => "idempotency_state_unknown",
+            Problem::IdempotencyUnknown { .. } => "idempotency_state_unknown",
             Problem::Replayed(first) => first.code(),
             Problem::NoCall(_) => "call_not_found",
             Problem::CallUnderWay(_) => "call_under_way",
@@ -227,8 +232,15 @@ impl Problem {
             Problem::IdempotencyInProgress => {
                 "The first of these requests is still being processed".to_owned()
             }
-            Problem::IdempotencyUnknown(id) => format!(
-                "Whether the first of these requests placed a call is not known yet; read call {id}"
+            Problem::IdempotencyUnknown { call, ended: None } => format!(
+                "Whether the first of these requests placed a call is not known yet; read call {call}"
+            ),
+            Problem::IdempotencyUnknown {
+                call,
+                ended: Some(ended),
+            } => format!(
+                "The outcome of the first of these requests could not be determined: call {call} has ended as {ended}. \
+                 A request with a new idempotency key calls again"
             ),
             Problem::Replayed(first) => first.text(),
             Problem::NoCall(_) => "Call not found".to_owned(),
@@ -290,7 +302,7 @@ impl Problem {
             Problem::OutsideHours { retry_after_s, .. } => *retry_after_s,
             Problem::ProviderBusy | Problem::IdempotencyInProgress | Problem::NoVoice => Some(5),
             Problem::NoChat { .. } => Some(30),
-            Problem::IdempotencyUnknown(_) => Some(30),
+            Problem::IdempotencyUnknown { ended: None, .. } => Some(30),
             Problem::Replayed(first) => first.retry_after_s(),
             _ => None,
         }
@@ -357,7 +369,10 @@ impl Problem {
             Problem::DialUnknown(id()),
             Problem::IdempotencyConflict,
             Problem::IdempotencyInProgress,
-            Problem::IdempotencyUnknown(id()),
+            Problem::IdempotencyUnknown {
+                call: id(),
+                ended: None,
+            },
             Problem::Replayed(Box::new(Problem::ProviderRefused {
                 number_at_fault: true,
                 code: None,

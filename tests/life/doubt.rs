@@ -128,6 +128,39 @@ fn a_retry_after_an_unclear_dial() {
     assert_eq!(placed.memory.twilio.asked.borrow().len(), 1);
 }
 
+/// Once the call is lost nothing is left to wait for: the retry is told what became of it, and calls nobody.
+#[test]
+fn a_retry_after_a_lost_call() {
+    let memory = Memory::demo();
+    memory.twilio.forgetful.set(true);
+    assert_eq!(memory.put_to(keyed("+15005550018", "k")).status(), 200);
+    let retried = memory.put_to(keyed("+15005550018", "k"));
+    assert_eq!(retried.headers()["retry-after"], "30");
+    for _ in 0..100 {
+        memory.pass_s(1);
+        memory.wake_due();
+    }
+    let retried = memory.put_to(keyed("+15005550018", "k"));
+    let headers = retried.headers();
+    assert_eq!(headers["x-error-code"], "idempotency_state_unknown");
+    assert_eq!(
+        (retried.status().as_u16(), headers.get("retry-after")),
+        (409, None)
+    );
+    let call = headers["x-call-id"].to_str().unwrap();
+    let said: Value = serde_json::from_slice(retried.body()).unwrap();
+    let expected = format!(
+        "The outcome of the first of these requests could not be determined: call {call} has ended as lost \
+         (the provider knows of no such call). A request with a new idempotency key calls again"
+    );
+    assert_eq!(said["detail"], expected.as_str());
+    assert_eq!(
+        memory.put_to(keyed("+15005550018", "another")).status(),
+        200
+    );
+    assert_eq!(memory.twilio.asked.borrow().len(), 2);
+}
+
 /// What Twilio answered could not be stored. The phone rings, so its caller is told that it does, and would else place
 /// it again; a retry with the same key is told to wait, then to look, until a callback brings the SID.
 #[test]

@@ -111,7 +111,7 @@ impl Dialect for AlloMia {
             Problem::DialUnknown(_)
             | Problem::IdempotencyConflict
             | Problem::IdempotencyInProgress
-            | Problem::IdempotencyUnknown(_)
+            | Problem::IdempotencyUnknown { .. }
             | Problem::CallUnderWay(_)
             | Problem::CallOver(_) => (409, problem.text()),
             Problem::Replayed(first) => return self.show_problem(first),

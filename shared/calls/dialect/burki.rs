@@ -87,7 +87,7 @@ impl Dialect for Burki {
             Problem::DialUnknown(_) => 504,
             Problem::IdempotencyConflict
             | Problem::IdempotencyInProgress
-            | Problem::IdempotencyUnknown(_)
+            | Problem::IdempotencyUnknown { .. }
             | Problem::CallUnderWay(_)
             | Problem::CallOver(_) => 409,
             Problem::Replayed(first) => return self.show_problem(first),

@@ -98,7 +98,7 @@ impl Dialect for Voicing {
             Problem::DialUnknown(_)
             | Problem::IdempotencyConflict
             | Problem::IdempotencyInProgress
-            | Problem::IdempotencyUnknown(_)
+            | Problem::IdempotencyUnknown { .. }
             | Problem::CallUnderWay(_)
             | Problem::CallOver(_) => 409,
             Problem::Replayed(first) => return self.show_problem(first),
