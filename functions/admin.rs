@@ -11,7 +11,7 @@ mod webhooks;
 
 use crate::reply::{self, Reply};
 use crate::store::{self, PREFIXES};
-use crate::{Fault, Platform, access, account, body, suppressions};
+use crate::{Fault, Platform, access, account, body, suppressions, tenants};
 use calls::config::{Agent, Key, Organization};
 use calls::problem::Problem;
 use check::{Checked, Plan};
@@ -84,6 +84,7 @@ async fn write(host: &impl Platform, checked: Checked) -> Result<(), Fault> {
     for agent in &checked.agents {
         store::write(host, &store::agent_name(&agent.id), agent).await?;
     }
+    tenants::note(host, &checked.organizations).await?;
     webhooks::write(host, &checked.webhooks).await?;
     account::note_agents(host, &checked.agents).await?;
     for (name, agent) in &checked.names {

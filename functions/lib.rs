@@ -39,6 +39,7 @@ mod socket;
 mod status;
 mod store;
 mod suppressions;
+mod tenants;
 mod trigger;
 mod voice;
 mod webhook;

@@ -43,6 +43,7 @@ pub enum Owner {
     Organization(String),
     /// An account at Twilio, which organizations may share.
     Account(String),
+    Tenant(String),
     Call(CallId),
 }
 

@@ -3,7 +3,7 @@
 use crate::access::{self, Caller};
 use crate::ledger::{self, Standing};
 use crate::reply::{self, Reply};
-use crate::{Platform, schedule, settle, sids};
+use crate::{Platform, join, schedule, settle, sids, tenants};
 use calls::config::{Organization, Permission};
 use calls::dialect::Details;
 use calls::dialect::ringdown::{Ringdown, explain};
@@ -13,6 +13,9 @@ use calls::twilio::dial::is_sid;
 use calls::voice::Kind;
 use http::Request;
 use serde_json::json;
+
+/// How many of a tenant's organizations are asked at once for a call.
+const AT_ONCE: usize = 25;
 
 /// `GET /v1/calls/{id}`, `GET /api/v1/runs/{workflow_run_id}` and `GET /api/outbound/{id}/status`
 pub(crate) async fn call(
@@ -94,12 +97,35 @@ pub(crate) async fn find_for(
         Caller::Tenant { tenant, .. } => tenant,
     };
     let none = || Problem::NoCall(asked.to_owned());
-    // Run numbers and SIDs name calls of one organization; which, a tenant's key does not say.
-    let id = CallId::parse(asked).ok_or_else(none)?;
-    let found = ledger::read(host, id).await?.filter(is_call);
+    let found = match CallId::parse(asked) {
+        Some(id) => ledger::read(host, id).await?.filter(is_call),
+        // Run numbers and SIDs name calls of one organization; which, a tenant's key does not say.
+        None => find_among(host, &tenants::organizations(host, tenant).await?, asked).await?,
+    };
     let standing = found.ok_or_else(none)?;
     access::of_tenant(host, tenant, &standing.record.organization, none()).await?;
     Ok(standing)
+}
+
+/// The call of this name of one of the organizations.
+async fn find_among(
+    host: &impl Platform,
+    organizations: &[Organization],
+    asked: &str,
+) -> Result<Option<Standing>, Problem> {
+    for some in organizations.chunks(AT_ONCE) {
+        let found = join::all(
+            some.iter()
+                .map(|organization| find(host, organization, asked)),
+        );
+        for found in found.await {
+            match found {
+                Err(Problem::NoCall(_)) => {}
+                found => return found.map(Some),
+            }
+        }
+    }
+    Ok(None)
 }
 
 /// The organization's call of this id: our own, the run number asisso shows, or Twilio's SID. Another organization's does not exist.

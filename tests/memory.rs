@@ -277,7 +277,7 @@ impl Memory {
         let count = |operations: &mut Operations| operations.document_requests += 1;
         match owner {
             Owner::Call(call) => self.count_call(*call, count),
-            Owner::Organization(_) | Owner::Account(_) => self.count(count),
+            _ => self.count(count),
         }
     }
 

@@ -1,4 +1,4 @@
-//! Documents and series of organizations, accounts and calls: a document at `doc/{owner}/{name}`, changed by compare-and-swap;
+//! Documents and series of organizations, accounts, tenants and calls: a document at `doc/{owner}/{name}`, changed by compare-and-swap;
 //! a series counted at `series/{owner}/{name}`, with its entries at `series/{owner}/{name}/{number}`.
 //!
 //! A deleted document stays as an empty text: Spin's swap needs a value to compare with.
@@ -121,6 +121,7 @@ fn key(owner: &Owner) -> String {
     match owner {
         Owner::Organization(id) => format!("organization/{id}"),
         Owner::Account(sid) => format!("account/{sid}"),
+        Owner::Tenant(id) => format!("tenant/{id}"),
         Owner::Call(id) => format!("call/{id}"),
     }
 }

@@ -1,5 +1,5 @@
-//! Documents and series in a Durable Object's SQLite storage: of a call in its own object, of an organization or account
-//! in its.
+//! Documents and series in a Durable Object's SQLite storage: of a call in its own object, of an organization, account or
+//! tenant in its.
 
 use crate::exchange::fault;
 use crate::sql::{self, Row, integer, number, text};

@@ -1,5 +1,5 @@
-//! Requests to the Durable Objects: `CALLS`, one for each call, and `ORGANIZATIONS`, one for each organization and each
-//! account at Twilio.
+//! Requests to the Durable Objects: `CALLS`, one for each call, and `ORGANIZATIONS`, one for each organization, each
+//! account at Twilio and each tenant.
 
 use crate::documents::{Ask, Told};
 use crate::exchange::{self, fault};
@@ -51,6 +51,7 @@ pub(crate) async fn ask_documents(env: &Env, owner: &Owner, ask: &Ask) -> Result
         Owner::Call(call) => ask_call(env, *call, ("POST", "documents"), &ask).await?,
         Owner::Organization(id) => ask_organization(env, id, &ask).await?,
         // No organization's id holds a slash.
+        Owner::Tenant(id) => ask_organization(env, &format!("tenant/{id}"), &ask).await?,
         Owner::Account(sid) => ask_organization(env, &format!("account/{sid}"), &ask).await?,
     };
     serde_json::from_str(&told).map_err(fault)

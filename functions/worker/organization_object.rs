@@ -1,5 +1,5 @@
 //! The Durable Object of one organization: which calls hold its seats, and until when; its documents and series. An
-//! account at Twilio has one as well, for its documents.
+//! account at Twilio and a tenant have one as well, for their documents.
 
 use crate::call_object::now;
 use crate::documents::Documents;

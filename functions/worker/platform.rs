@@ -60,9 +60,7 @@ impl Workers {
                 Some(own) => own.documents.tell(ask),
                 None => ask_documents(&self.env, owner, &ask).await,
             },
-            Owner::Organization(_) | Owner::Account(_) => {
-                ask_documents(&self.env, owner, &ask).await
-            }
+            _ => ask_documents(&self.env, owner, &ask).await,
         }
     }
 
