@@ -1,6 +1,6 @@
 //! One call's facts as handlers see them: the record and the call folded from its events.
 
-use crate::{Facts, Fault, Platform};
+use crate::{Facts, Fault, Platform, contacts};
 use calls::call::Call;
 use calls::event::Event;
 use calls::id::CallId;
@@ -8,6 +8,7 @@ use calls::problem::Problem;
 use calls::record::{Record, credential_owner};
 use calls::seal;
 use calls::secret::Secret;
+use validation::Phone;
 
 /// A call as it stands.
 pub(crate) struct Standing {
@@ -17,7 +18,8 @@ pub(crate) struct Standing {
 
 /// None if there is no such call.
 pub(crate) async fn read(host: &impl Platform, id: CallId) -> Result<Option<Standing>, Fault> {
-    host.read_call(id).await?.map(standing).transpose()
+    let facts = host.read_call(id).await?;
+    facts.map(|facts| standing(host, facts)).transpose()
 }
 
 /// Adds events and returns how the call stands with them.
@@ -28,10 +30,11 @@ pub(crate) async fn add(
 ) -> Result<Standing, Fault> {
     let stored: Vec<(String, String)> = events.iter().map(Event::stored).collect();
     let facts = host.add_events(id, &stored).await?;
-    standing(facts.ok_or_else(|| Fault(format!("call {id} is gone")))?)
+    let facts = facts.ok_or_else(|| Fault(format!("call {id} is gone")))?;
+    standing(host, facts)
 }
 
-fn standing(facts: Facts) -> Result<Standing, Fault> {
+fn standing(host: &impl Platform, facts: Facts) -> Result<Standing, Fault> {
     let mut record: Record = serde_json::from_str(&facts.record)
         .map_err(|error| Fault(format!("a record does not read: {error}")))?;
     // An event of a form this version does not know is left for the version that does.
@@ -42,6 +45,12 @@ fn standing(facts: Facts) -> Result<Standing, Fault> {
     let call = Call::fold(events);
     if let Some((variables, at)) = call.connected() {
         record.learn(variables, at, call.fetched());
+        // Whoever calls is the same person as when called.
+        let number = Phone::parse(record.contact_number(), None);
+        let organization = record.organization.as_str();
+        record.contact = number
+            .ok()
+            .map(|number| contacts::of(host, organization, number.as_str()));
     }
     Ok(Standing { record, call })
 }

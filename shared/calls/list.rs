@@ -65,6 +65,8 @@ pub struct Filter {
     outcome: Option<Outcome>,
     agent: Option<String>,
     to: Option<String>,
+    /// Of the person talked to, whoever called whom.
+    number: Option<String>,
     mode: Option<String>,
     external_id: Option<String>,
     /// From this time on …
@@ -86,11 +88,12 @@ pub struct Asked {
 impl Asked {
     /// Reads the query of a request. `home` is the country whose national numbers are understood.
     pub fn read(query: &str, home: Option<Country>) -> Result<Asked, Vec<Issue>> {
-        const NAMES: [&str; 10] = [
+        const NAMES: [&str; 11] = [
             "status",
             "outcome",
             "agent_id",
             "to",
+            "number",
             "mode",
             "external_id",
             "created_from",
@@ -108,20 +111,8 @@ impl Asked {
         let status = fields.word("status", Stage::parse, "a status of a call");
         let outcome = fields.word("outcome", Outcome::parse, "an outcome of a call");
         let agent = fields.text_up_to("agent_id", LONGEST);
-        let to = fields.text("to").and_then(|to| {
-            // A plus sign that was not percent-encoded arrives as a space.
-            let to = to
-                .strip_prefix(' ')
-                .map_or(to.clone(), |rest| format!("+{rest}"));
-            let phone = Phone::parse(&to, home);
-            let wrong = |why: validation::NotAPhone| {
-                fields.refuse("to", Rule::NotAPhone(why.text().to_owned()));
-            };
-            phone
-                .map_err(wrong)
-                .ok()
-                .map(|phone| phone.as_str().to_owned())
-        });
+        let to = phone(&mut fields, "to", home);
+        let number = phone(&mut fields, "number", home);
         let mode = fields.word("mode", mode, "live or draft");
         let external_id = fields.text_up_to("external_id", LONGEST);
         let created_from = fields.word("created_from", time, TIME);
@@ -135,6 +126,7 @@ impl Asked {
                 outcome,
                 agent,
                 to,
+                number,
                 mode,
                 external_id,
                 created_from,
@@ -163,7 +155,10 @@ impl Filter {
                 &self.external_id,
                 entry.external_id.as_deref().unwrap_or_default(),
             )
-            && is(&self.to, &entry.to)
+            && [&self.to, &self.number].into_iter().all(|wanted| {
+                // Who calls whom through a dialler is known later than the entry.
+                entry.to.is_empty() || is(wanted, &entry.to)
+            })
             && self
                 .created_from
                 .is_none_or(|from| from <= entry.created_at)
@@ -178,6 +173,8 @@ impl Filter {
         self.status
             .is_none_or(|status| call.stage(record) == status)
             && self.outcome.is_none_or(|wanted| outcome == Some(wanted))
+            && is_number(&self.to, &record.to)
+            && is_number(&self.number, record.contact_number())
     }
 
     /// Whether no entry as new as this one, or newer, can be wanted.
@@ -211,6 +208,30 @@ pub fn read_cursor(text: &str) -> Option<u64> {
     (1..=LAST).contains(&upto).then_some(upto)
 }
 
+/// A number in a query, as E.164.
+fn phone(fields: &mut Fields, name: &str, home: Option<Country>) -> Option<String> {
+    let text = fields.text(name)?;
+    // A plus sign that was not percent-encoded arrives as a space.
+    let text = match text.strip_prefix(' ') {
+        Some(rest) => format!("+{rest}"),
+        None => text,
+    };
+    match Phone::parse(&text, home) {
+        Ok(phone) => Some(phone.as_str().to_owned()),
+        Err(why) => {
+            fields.refuse(name, Rule::NotAPhone(why.text().to_owned()));
+            None
+        }
+    }
+}
+
+/// Whether a call's number is the one wanted. Diallers write numbers in their own way.
+fn is_number(wanted: &Option<String>, stands: &str) -> bool {
+    wanted.as_ref().is_none_or(|wanted| {
+        wanted == stands || Phone::parse(stands, None).is_ok_and(|phone| phone.as_str() == wanted)
+    })
+}
+
 fn mode(text: &str) -> Option<String> {
     matches!(text, "live" | "draft").then(|| text.to_owned())
 }
@@ -240,7 +261,7 @@ mod tests {
     #[test]
     fn reads_every_filter() {
         let asked = read(
-            "status=ended&outcome=no_answer&agent_id=reminder&to=+1%20500%20555%200010&mode=draft\
+            "status=ended&outcome=no_answer&agent_id=reminder&to=+1%20500%20555%200010&number=5005550011&mode=draft\
              &external_id=crm-7&created_from=2026-11-20&created_before=2026-11-20T11:30:00+02:00&limit=100&cursor=",
         )
         .unwrap();
@@ -249,6 +270,7 @@ mod tests {
             outcome: Some(Outcome::NoAnswer),
             agent: Some("reminder".to_owned()),
             to: Some("+15005550010".to_owned()),
+            number: Some("+15005550011".to_owned()),
             mode: Some("draft".to_owned()),
             external_id: Some("crm-7".to_owned()),
             created_from: Some(Time(1_795_132_800_000)),
@@ -267,6 +289,7 @@ mod tests {
             ("status=over", "status"),
             ("outcome=Completed", "outcome"),
             ("to=911", "to"),
+            ("number=911", "number"),
             ("mode=test", "mode"),
             ("created_from=yesterday", "created_from"),
             ("created_before=2026-02-30", "created_before"),

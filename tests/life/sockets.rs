@@ -122,6 +122,32 @@ fn a_dialler_brings_a_call_in() {
     assert_eq!(listed(&placed.memory), 1);
 }
 
+/// Who calls in is the contact, the same as when called, and the list finds the call by that number as by the one called.
+#[test]
+fn who_calls_in_is_found_by_number() {
+    let placed = opened(BOT);
+    let found = |filter: &str| {
+        let (status, list) = placed.read(&format!("/v1/calls?{filter}"));
+        assert_eq!(status, 200, "{list}");
+        list["data"].as_array().unwrap().len()
+    };
+    assert_eq!(found("number=%2B919876543210"), 0);
+    placed.connected();
+    assert_eq!(found("number=%2B919876543210"), 1);
+    assert_eq!(found("to=%2B911234567890"), 1);
+    for other in ["number=%2B911234567890", "to=%2B919876543210"] {
+        assert_eq!(found(other), 0, "{other}");
+    }
+    let (_, status) = placed.read(&format!("/api/outbound/{}/status", placed.id()));
+    assert_eq!(status["contactId"].as_str().unwrap().len(), 36);
+    let body = r#"{"agent_id": "reminder", "to": "+919876543210"}"#;
+    let request = Request::post("/v1/calls").header("x-api-key", KEY);
+    let answer = placed.memory.put_to(request.body(body.into()).unwrap());
+    let called: Value = serde_json::from_slice(answer.body()).unwrap();
+    assert_eq!(called["contact"]["id"], status["contactId"]);
+    assert_eq!(found("number=%2B919876543210"), 2);
+}
+
 /// An agent's CRM is asked about a call that comes in once its dialler has told who calls; whatever it answers, the
 /// call goes on.
 #[test]
