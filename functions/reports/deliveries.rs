@@ -15,7 +15,7 @@ use calls::report::outbox::{self, Attempt, Delivery, Outbox, State};
 use http::Request;
 use search::{Wanted, search};
 use serde_json::{Value, json};
-use validation::{Fields, Issue, Rule, query};
+use validation::{Fields, Issue, Rule, either, query};
 
 /// The largest page of deliveries, and the usual one.
 const LARGEST: i64 = 100;
@@ -71,7 +71,7 @@ pub(crate) async fn of_webhook(
         fields.refuse(name, Rule::Other("is no filter of this list".to_owned()));
     }
     let limit = fields.integer_within("limit", 1, LARGEST);
-    let state = fields.word("status", State::parse_word, "a status of a delivery");
+    let state = fields.word("status", State::parse_word, &either(&State::WORDS));
     let wanted = Wanted::read(&mut fields, state);
     fields.done().map_err(Problem::Invalid)?;
     known(host, &organization, webhook).await?;

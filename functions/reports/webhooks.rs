@@ -17,7 +17,7 @@ use calls::secret::{self, Secret};
 use calls::time::Time;
 use http::Request;
 use serde_json::{Map, Value, json};
-use validation::{Fields, Issue, Rule, WebhookUrl, query};
+use validation::{Fields, Issue, Rule, WebhookUrl, either, query};
 
 /// How many of the newest reports a sample shows.
 const SAMPLES: usize = 3;
@@ -132,14 +132,14 @@ fn wanted(asked: &Map<String, Value>, allowed: &[String]) -> Result<(String, Vec
             Some(_) => {}
             None => fields.refuse(
                 "events",
-                Rule::Other(format!("must be of {}", every_kind())),
+                Rule::Other(format!("must each be {}", every_kind())),
             ),
         }
     }
     if words.is_some_and(|words| words.is_empty()) {
         fields.refuse(
             "events",
-            Rule::Other(format!("must be of {}", every_kind())),
+            Rule::Other(format!("must hold at least one: {}", every_kind())),
         );
     }
     fields.done().map_err(Problem::Invalid)?;
@@ -147,7 +147,7 @@ fn wanted(asked: &Map<String, Value>, allowed: &[String]) -> Result<(String, Vec
 }
 
 fn every_kind() -> String {
-    Kind::ALL.map(Kind::word).join(", ")
+    either(&Kind::ALL.map(Kind::word))
 }
 
 /// A fresh secret, in clear and sealed.

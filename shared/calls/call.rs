@@ -57,16 +57,17 @@ impl Stage {
         }
     }
 
+    pub const ALL: [Stage; 6] = [
+        Stage::Scheduled,
+        Stage::Queued,
+        Stage::Dialing,
+        Stage::Ringing,
+        Stage::InProgress,
+        Stage::Ended,
+    ];
+
     pub fn parse(word: &str) -> Option<Stage> {
-        const ALL: [Stage; 6] = [
-            Stage::Scheduled,
-            Stage::Queued,
-            Stage::Dialing,
-            Stage::Ringing,
-            Stage::InProgress,
-            Stage::Ended,
-        ];
-        ALL.into_iter().find(|stage| stage.word() == word)
+        Stage::ALL.into_iter().find(|stage| stage.word() == word)
     }
 }
 

@@ -223,6 +223,17 @@ impl Status {
 }
 
 impl Outcome {
+    pub const ALL: [Outcome; 8] = [
+        Outcome::Completed,
+        Outcome::Voicemail,
+        Outcome::Busy,
+        Outcome::NoAnswer,
+        Outcome::Canceled,
+        Outcome::Failed,
+        Outcome::Lost,
+        Outcome::Refused,
+    ];
+
     pub fn word(self) -> &'static str {
         match self {
             Outcome::Completed => "completed",
@@ -237,17 +248,9 @@ impl Outcome {
     }
 
     pub fn parse(word: &str) -> Option<Outcome> {
-        const ALL: [Outcome; 8] = [
-            Outcome::Completed,
-            Outcome::Voicemail,
-            Outcome::Busy,
-            Outcome::NoAnswer,
-            Outcome::Canceled,
-            Outcome::Failed,
-            Outcome::Lost,
-            Outcome::Refused,
-        ];
-        ALL.into_iter().find(|outcome| outcome.word() == word)
+        Outcome::ALL
+            .into_iter()
+            .find(|outcome| outcome.word() == word)
     }
 }
 

@@ -9,7 +9,7 @@ use crate::time::Time;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::{Deserialize, Serialize};
-use validation::{Country, Fields, Issue, Phone, Rule, query};
+use validation::{Country, Fields, Issue, Phone, Rule, either, query};
 
 /// The series of an organization that holds the entries.
 pub const SERIES: &str = "calls";
@@ -108,8 +108,16 @@ impl Asked {
             let shown: String = name.chars().take(LONGEST).collect();
             fields.refuse(&shown, Rule::Other("is no filter of this list".to_owned()));
         }
-        let status = fields.word("status", Stage::parse, "a status of a call");
-        let outcome = fields.word("outcome", Outcome::parse, "an outcome of a call");
+        let status = fields.word(
+            "status",
+            Stage::parse,
+            &either(&Stage::ALL.map(Stage::word)),
+        );
+        let outcome = fields.word(
+            "outcome",
+            Outcome::parse,
+            &either(&Outcome::ALL.map(Outcome::word)),
+        );
         let agent = fields.text_up_to("agent_id", LONGEST);
         let to = phone(&mut fields, "to", home);
         let number = phone(&mut fields, "number", home);

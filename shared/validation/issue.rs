@@ -17,6 +17,15 @@ impl Issue {
     }
 }
 
+/// The words a field takes, as a refusal offers them: `a, b or c`.
+pub fn either(words: &[&str]) -> String {
+    match words {
+        [] => String::new(),
+        [word] => (*word).to_owned(),
+        [before @ .., last] => format!("{} or {last}", before.join(", ")),
+    }
+}
+
 /// A rule a field can break. Dialects show it in their own words.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Rule {

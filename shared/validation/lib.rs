@@ -16,7 +16,7 @@ mod zone_rule;
 mod zone_table;
 
 pub use fields::{Fields, is_uuid};
-pub use issue::{Issue, Rule};
+pub use issue::{Issue, Rule, either};
 pub use phone::{Country, NotAPhone, Phone};
 pub use template::{Rendered, WhenMissing, render};
 pub use variables::Variables;

@@ -128,10 +128,11 @@ impl Target {
 }
 
 impl State {
+    pub const WORDS: [&str; 4] = ["pending", "delivered", "dead", "cancelled"];
+
     /// Reads [`State::word`] and gives it back.
     pub fn parse_word(text: &str) -> Option<&'static str> {
-        let words = ["pending", "delivered", "dead", "cancelled"];
-        words.into_iter().find(|word| *word == text)
+        State::WORDS.into_iter().find(|word| *word == text)
     }
 
     pub fn word(self) -> &'static str {
