@@ -27,18 +27,18 @@ pub(crate) async fn import(
     request: &Request<Vec<u8>>,
 ) -> Result<Reply, Problem> {
     access::administrator(host, request.headers())?;
-    let (lines, unread) = read(body::text(request)?);
+    let (lines, unread) = read(body::lines(request)?);
     let plan = Plan::load(host, &lines).await?;
     let checked = check::check(host, lines, plan, unread).map_err(Problem::Invalid)?;
-    let mut counts = json!({
+    let counts = json!({
         "organizations": checked.organizations.len(),
+        "telephony_configurations": checked.telephony,
+        "numbers": checked.numbers,
         "agents": checked.agents.len(),
         "keys": checked.keys.len(),
+        "suppressions": checked.suppressions.values().map(Vec::len).sum::<usize>(),
+        "webhooks": webhooks::count(&checked.webhooks),
     });
-    if !checked.suppressions.is_empty() {
-        let lists = checked.suppressions.values();
-        counts["suppressions"] = json!(lists.map(Vec::len).sum::<usize>());
-    }
     rules::note_loosened(host, &checked.organizations, &checked.agents);
     write(host, checked).await?;
     Ok(reply::json_reply(200, &json!({ "imported": counts })))

@@ -48,8 +48,18 @@ fn json(text: &str) -> Result<Value, Problem> {
     })
 }
 
+/// The body as text of at most 256 KB with one JSON object a line.
+pub(crate) fn lines(request: &Request<Vec<u8>>) -> Result<&str, Problem> {
+    text(request).map_err(|problem| match problem {
+        Problem::MediaType(_) => {
+            Problem::MediaType("NDJSON, one JSON object a line, in UTF-8 (application/x-ndjson)")
+        }
+        problem => problem,
+    })
+}
+
 /// The body as text of at most 256 KB. A missing content type is taken for JSON.
-pub(crate) fn text(request: &Request<Vec<u8>>) -> Result<&str, Problem> {
+fn text(request: &Request<Vec<u8>>) -> Result<&str, Problem> {
     limited(request)?;
     if let Some(content_type) = request.headers().get("content-type") {
         let content_type = content_type.to_str().unwrap_or("?").to_ascii_lowercase();
@@ -65,7 +75,7 @@ pub(crate) fn text(request: &Request<Vec<u8>>) -> Result<&str, Problem> {
         let utf8 = charset
             .is_none_or(|name| matches!(name.trim_matches('"'), "utf-8" | "utf8" | "us-ascii"));
         if !json || !utf8 {
-            return Err(Problem::MediaType);
+            return Err(Problem::MediaType("JSON in UTF-8 (application/json)"));
         }
     }
     let body = request

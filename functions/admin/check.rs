@@ -38,6 +38,9 @@ pub(super) struct Checked {
     pub(super) names: Vec<(String, String)>,
     /// Names that agents have no longer.
     pub(super) gone: Vec<String>,
+    /// How many telephony configurations and numbers of the organizations were named.
+    pub(super) telephony: usize,
+    pub(super) numbers: usize,
     /// By organization, the numbers it is not to call.
     pub(super) suppressions: BTreeMap<String, Vec<Suppression>>,
     /// SHA-256 and key.
@@ -126,7 +129,10 @@ pub(super) fn check(
                 .ok_or_else(|| no_organization(&line.organization))
                 .and_then(|organization| add_telephony(host, organization, line));
             match added {
-                Ok(()) => drop(touched.insert(line.organization.clone())),
+                Ok(()) => {
+                    touched.insert(line.organization.clone());
+                    checked.telephony += 1;
+                }
                 Err(why) => {
                     unclear.insert(line.organization.clone());
                     refuse(*number, why);
@@ -142,7 +148,10 @@ pub(super) fn check(
                     .ok_or_else(|| no_organization(&line.organization))
                     .and_then(|organization| add_number(organization, &line));
                 match added {
-                    Ok(()) => drop(touched.insert(line.organization.clone())),
+                    Ok(()) => {
+                        touched.insert(line.organization.clone());
+                        checked.numbers += 1;
+                    }
                     Err(why) => refuse(number, why),
                 }
             }

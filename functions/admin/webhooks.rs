@@ -64,6 +64,11 @@ pub(super) struct Imported {
 /// By organization.
 pub(super) type AllImported = BTreeMap<String, Imported>;
 
+/// How many webhooks that is.
+pub(super) fn count(all: &AllImported) -> usize {
+    all.values().map(|imported| imported.webhooks.len()).sum()
+}
+
 pub(super) fn webhook(
     host: &impl Platform,
     line: WebhookLine,

@@ -90,7 +90,8 @@ pub enum Problem {
     /// The methods the path does take.
     Method(&'static str),
     TooLarge,
-    MediaType,
+    /// What the path does take.
+    MediaType(&'static str),
     /// A callback or internal message that is not genuine.
     Forged,
     /// The upgrade the path wants was not asked for.
@@ -148,7 +149,7 @@ impl Problem {
             Problem::NoRoute => "not_found",
             Problem::Method(_) => "method_not_allowed",
             Problem::TooLarge => "body_too_large",
-            Problem::MediaType => "unsupported_media_type",
+            Problem::MediaType(_) => "unsupported_media_type",
             Problem::Forged => "invalid_signature",
             Problem::UpgradeRequired => "upgrade_required",
             Problem::NoVoice => "no_voice",
@@ -255,9 +256,7 @@ impl Problem {
             Problem::NoRoute => "Not Found".to_owned(),
             Problem::Method(_) => "Method Not Allowed".to_owned(),
             Problem::TooLarge => "The request body is larger than 256 KB".to_owned(),
-            Problem::MediaType => {
-                "The request body must be JSON in UTF-8 (application/json)".to_owned()
-            }
+            Problem::MediaType(wanted) => format!("The request body must be {wanted}"),
             Problem::Forged => "Invalid signature".to_owned(),
             Problem::UpgradeRequired => "This address takes WebSocket upgrades only".to_owned(),
             Problem::NoVoice => "No voice could be started".to_owned(),
@@ -385,7 +384,7 @@ impl Problem {
             Problem::NoRoute,
             Problem::Method("GET"),
             Problem::TooLarge,
-            Problem::MediaType,
+            Problem::MediaType("JSON"),
             Problem::Forged,
             Problem::UpgradeRequired,
             Problem::NoVoice,

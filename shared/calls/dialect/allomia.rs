@@ -118,7 +118,7 @@ impl Dialect for AlloMia {
             Problem::AtGate(why, _) => return self.show_problem(why),
             Problem::Method(_) => (405, problem.text()),
             Problem::TooLarge => (413, problem.text()),
-            Problem::MediaType => (415, problem.text()),
+            Problem::MediaType(_) => (415, problem.text()),
             Problem::UpgradeRequired => (426, problem.text()),
             Problem::ProviderRefused {
                 number_at_fault: false,

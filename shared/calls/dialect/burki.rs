@@ -94,7 +94,7 @@ impl Dialect for Burki {
             Problem::AtGate(why, _) => return self.show_problem(why),
             Problem::Method(_) => 405,
             Problem::TooLarge => 413,
-            Problem::MediaType => 415,
+            Problem::MediaType(_) => 415,
             Problem::UpgradeRequired => 426,
             Problem::NoVoice | Problem::NoChat { .. } => 503,
         };

@@ -105,7 +105,7 @@ impl Dialect for Voicing {
             Problem::AtGate(why, _) => return self.show_problem(why),
             Problem::Method(_) => 405,
             Problem::TooLarge => 413,
-            Problem::MediaType => 415,
+            Problem::MediaType(_) => 415,
             Problem::UpgradeRequired => 426,
         };
         (status, detail(problem.text()))
