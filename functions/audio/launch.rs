@@ -13,6 +13,7 @@ use anyhow::Context as _;
 use axum::body::Bytes;
 use axum::extract::{Path, State};
 use axum::http::{HeaderMap, Method, StatusCode, Uri};
+use axum::middleware::map_response;
 use axum::response::{IntoResponse, Response};
 use axum::routing::{delete, get, post};
 use axum::{Json, Router};
@@ -106,6 +107,7 @@ impl Launcher {
             )
             .route("/healthz", get(health))
             .with_state(self.clone())
+            .layer(map_response(named))
     }
 
     /// Has the gateway do what is due, for ever.
@@ -197,4 +199,13 @@ async fn stop(
 async fn health(State(launcher): State<Arc<Launcher>>) -> Json<serde_json::Value> {
     let (engine, live) = (launcher.engine(), launcher.sessions.live());
     Json(serde_json::json!({"status": "ok", "engine": engine, "calls": live}))
+}
+
+/// Every answer carries `x-request-id`: the gateway's own where it was asked, else one that is made here.
+async fn named(mut response: Response) -> Response {
+    let id = format!("req_{}", uuid::Uuid::new_v4().simple());
+    if let Ok(id) = id.parse() {
+        response.headers_mut().entry("x-request-id").or_insert(id);
+    }
+    response
 }

@@ -173,7 +173,9 @@ async fn strangers_are_refused() {
             .err(),
         Some(403)
     );
-    assert_eq!(http().get(url).send().await.unwrap().status(), 426);
+    let plain = http().get(url).send().await.unwrap();
+    assert_eq!(plain.status(), 426);
+    assert!(plain.headers().contains_key("x-request-id"));
 }
 
 #[tokio::test]

@@ -290,6 +290,7 @@ async fn the_launcher_refuses_in_the_words_of_the_api() {
     );
     let plain = crate::outside::http().get(&ws).send().await.unwrap();
     assert_eq!(plain.status(), 426);
+    assert!(plain.headers().contains_key("x-request-id"));
     assert!(plain.json::<Value>().await.unwrap()["detail"].is_string());
     launcher.terminate().await;
 }
