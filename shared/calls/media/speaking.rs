@@ -212,8 +212,9 @@ impl Session {
         let words = &self.words[playing.words];
         let total = words.audio.as_ref().map_or(0, Vec::len);
         let elapsed = now.0.saturating_sub(began.0) as usize * BYTES_PER_MS;
-        let text = cut(&words.text, elapsed.min(playing.sent), total);
-        self.add_line(agent_line(text, began));
+        if let Some(text) = cut(&words.text, elapsed.min(playing.sent), total) {
+            self.add_line(agent_line(text, began));
+        }
         self.quiet_since = now;
     }
 }
@@ -226,10 +227,10 @@ fn agent_line(text: String, at: Time) -> Line {
     }
 }
 
-/// The words of `text` that fit into `heard` of `total`, and a dash if any are missing.
-fn cut(text: &str, heard: usize, total: usize) -> String {
+/// The words of `text` that fit into `heard` of `total`, and a dash if any are missing; `None` if all are.
+fn cut(text: &str, heard: usize, total: usize) -> Option<String> {
     if heard >= total {
-        return text.to_owned();
+        return Some(text.to_owned());
     }
     let room = text.chars().count() * heard / total;
     let mut kept = String::new();
@@ -240,18 +241,21 @@ fn cut(text: &str, heard: usize, total: usize) -> String {
         kept.push_str(word);
         kept.push(' ');
     }
-    format!("{}—", kept.trim_end())
+    let kept = kept.trim_end();
+    (!kept.is_empty()).then(|| format!("{kept}—"))
 }
 
 #[test]
 fn cuts_at_words() {
     for (heard, kept) in [
-        (0, "—"),
-        (30, "Good—"),
-        (50, "Good morning,—"),
-        (99, "Good morning, this is—"),
-        (100, "Good morning, this is Anna"),
+        (0, None),
+        (10, None),
+        (30, Some("Good—")),
+        (50, Some("Good morning,—")),
+        (99, Some("Good morning, this is—")),
+        (100, Some("Good morning, this is Anna")),
     ] {
-        assert_eq!(cut("Good morning, this is Anna", heard, 100), kept);
+        let cut = cut("Good morning, this is Anna", heard, 100);
+        assert_eq!(cut.as_deref(), kept);
     }
 }

@@ -315,6 +315,16 @@ fn keys_are_answered() {
     assert_eq!((by, reason), (EndedBy::Agent, "hangup_key"));
 }
 
+/// Whoever is interrupted before a word was heard has said nothing.
+#[test]
+fn a_line_nobody_heard_is_no_line() {
+    let mut phone = Phone::answered(order());
+    phone.wait(20);
+    phone.twilio(json!({"event": "dtmf", "dtmf": {"track": "inbound_track", "digit": "5"}}));
+    phone.wait(20);
+    assert_eq!(phone.lines(), ["contact: [dtmf 5]"]);
+}
+
 /// What is confirmed has been done: nothing is said before the gateway has it, and without it nothing is confirmed.
 #[test]
 fn an_opt_out_counts_before_it_is_confirmed() {
