@@ -5,6 +5,7 @@ use crate::reply::{self, Reply};
 use crate::{Fault, Owner, Platform, documents, join, store};
 use calls::config::{Agent, Permission, VERSION};
 use calls::dialect::AgentName;
+use calls::list::{cursor_after, read_cursor_after};
 use calls::problem::Problem;
 use http::Request;
 use serde::{Deserialize, Serialize};
@@ -79,6 +80,7 @@ pub(crate) async fn agents(
         );
     }
     let next = some.last().filter(|_| has_more);
+    let next = next.map(|id| cursor_after(id));
     let shown = json!({ "data": data, "has_more": has_more, "next_cursor": next });
     Ok(reply::json_reply(200, &shown))
 }
@@ -138,13 +140,13 @@ pub(crate) async fn note_agents(host: &impl Platform, agents: &[Agent]) -> Resul
     Ok(())
 }
 
-/// `limit` and `cursor` of the query. The cursor is the last id of the page before.
+/// `limit` and `cursor` of the query, which holds the last id of the page before.
 fn page(request: &Request<Vec<u8>>) -> Result<(usize, Option<String>), Problem> {
     let query = request.uri().query().unwrap_or_default();
     let query = query::read(query).map_err(Problem::Invalid)?;
     let mut fields = Fields::lenient(&query);
     let limit = fields.integer_within("limit", 1, LARGEST as i64);
-    let after = fields.text_up_to("cursor", 255);
+    let after = fields.word("cursor", read_cursor_after, "a cursor of this list");
     fields.done().map_err(Problem::Invalid)?;
     Ok((limit.map_or(LARGEST, |limit| limit as usize), after))
 }

@@ -240,6 +240,18 @@ fn is_number(wanted: &Option<String>, stands: &str) -> bool {
     })
 }
 
+/// Where a list in the order of ids goes on, in the same manner.
+pub fn cursor_after(id: &str) -> String {
+    URL_SAFE_NO_PAD.encode(format!("after:{id}"))
+}
+
+/// Reads [`cursor_after`].
+pub fn read_cursor_after(text: &str) -> Option<String> {
+    let plain = URL_SAFE_NO_PAD.decode(text).ok()?;
+    let id = str::from_utf8(&plain).ok()?.strip_prefix("after:")?;
+    (!id.is_empty()).then(|| id.to_owned())
+}
+
 fn mode(text: &str) -> Option<String> {
     matches!(text, "live" | "draft").then(|| text.to_owned())
 }
