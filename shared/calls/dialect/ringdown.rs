@@ -220,6 +220,7 @@ impl Details for Ringdown {
             "unresolved_variables": record.unresolved,
             "pre_fetch": record.fetched,
             "greeting": record.agent.greeting,
+            "agenda": record.agent.agenda,
             "external_id": record.external_id,
             "metadata": record.metadata,
             "contact": record.contact.as_ref().map(|contact| json!({ "id": contact.id, "name": contact.name })),
@@ -228,7 +229,7 @@ impl Details for Ringdown {
             "recording_url": call.recording_url(),
             "post_call_analysis": call.analysis(),
             "timeline": timeline(record, call),
-            "links": links(&record.id),
+            "links": links(record, call),
         });
         if let (Value::Object(shown), Value::Object(planned)) = (&mut shown, planned(record, call))
         {
@@ -254,16 +255,22 @@ fn planned(record: &Record, call: &Call) -> Value {
     })
 }
 
-/// Where more is to be had of the call, as paths of this API.
-fn links(id: &str) -> Value {
-    let at = |part: &str| format!("/v1/calls/{id}{part}");
-    json!({
+/// Where more is to be had of the call, as paths of this API; `cancel` while there is something to cancel.
+fn links(record: &Record, call: &Call) -> Value {
+    let at = |part: &str| format!("/v1/calls/{}{part}", record.id);
+    let mut links = json!({
         "self": at(""),
         "events": at("/events"),
         "transcript": at("/transcript"),
         "explain": at("/explain"),
+        "deliveries": at("/deliveries"),
         "hangup": at("/hangup"),
-    })
+    });
+    let more_follow = call.ended().is_some() && plan::is_last(record, call) != Some(true);
+    if call.waits(record) || (more_follow && !call.stopped()) {
+        links["cancel"] = json!(at("/cancel"));
+    }
+    links
 }
 
 fn mode(word: &str) -> Option<&'static str> {
