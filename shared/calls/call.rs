@@ -32,45 +32,6 @@ pub struct Verdict {
 /// The reason of a call that was cancelled while it waited.
 const CANCELED_BEFORE_DIAL: &str = "canceled_before_dial";
 
-/// Where a call is, in our own words.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Stage {
-    /// Persisted; its time has not come.
-    Scheduled,
-    /// Persisted; Twilio may or may not have heard of it.
-    Queued,
-    Dialing,
-    Ringing,
-    InProgress,
-    Ended,
-}
-
-impl Stage {
-    pub fn word(self) -> &'static str {
-        match self {
-            Stage::Scheduled => "scheduled",
-            Stage::Queued => "queued",
-            Stage::Dialing => "dialing",
-            Stage::Ringing => "ringing",
-            Stage::InProgress => "in_progress",
-            Stage::Ended => "ended",
-        }
-    }
-
-    pub const ALL: [Stage; 6] = [
-        Stage::Scheduled,
-        Stage::Queued,
-        Stage::Dialing,
-        Stage::Ringing,
-        Stage::InProgress,
-        Stage::Ended,
-    ];
-
-    pub fn parse(word: &str) -> Option<Stage> {
-        Stage::ALL.into_iter().find(|stage| stage.word() == word)
-    }
-}
-
 impl Call {
     pub fn fold(events: impl IntoIterator<Item = Event>) -> Call {
         let mut call = Call::default();
@@ -103,22 +64,6 @@ impl Call {
         self.get(name).map(Event::at)
     }
 
-    /// All events in order of time, as a timeline shows them. Its lines are the transcript's: after the container's
-    /// final account the single ones need not be stored any more.
-    pub fn timeline(&self) -> Vec<Event> {
-        let is_line = |event: &&Event| matches!(event, Event::Voice(VoiceEvent::Line { .. }));
-        let others = self
-            .events
-            .values()
-            .filter(|event| !is_line(event))
-            .cloned();
-        let lines = (0..).zip(self.transcript());
-        let lines = lines.map(|(index, line)| Event::Voice(VoiceEvent::Line { index, line }));
-        let mut events: Vec<Event> = others.chain(lines).collect();
-        events.sort_by_key(|event| (event.at(), order(event)));
-        events
-    }
-
     /// Twilio's name for the call: from its answer to the dial, or from the first callback after an unclear one.
     pub fn sid(&self) -> Option<&str> {
         if let Some(Event::Dialled { sid, .. }) = self.get("dialled") {
@@ -129,22 +74,6 @@ impl Call {
             _ => None,
         });
         told.min().map(|(_, sid)| sid.as_str())
-    }
-
-    /// When Twilio first reported one of `statuses`, by callback or poll; by Twilio's own clock where it gave one.
-    fn told(&self, statuses: &[Status]) -> Option<Time> {
-        // Its clock shows whole seconds: nothing rings before it was dialled.
-        let dialled = self.at("dialled").unwrap_or_default();
-        self.provider()
-            .filter(|(status, _)| statuses.contains(status))
-            .map(|(_, event)| match event {
-                Event::Provider {
-                    happened: Some(at), ..
-                } => *at,
-                event => event.at(),
-            })
-            .min()
-            .map(|at| at.max(dialled))
     }
 
     fn provider(&self) -> impl Iterator<Item = (Status, &Event)> {
@@ -171,29 +100,6 @@ impl Call {
             })
     }
 
-    pub fn dialled_at(&self) -> Option<Time> {
-        self.at("dialled")
-    }
-
-    pub fn ringing_at(&self) -> Option<Time> {
-        self.told(&[Status::Ringing]).or_else(|| self.at("arrived"))
-    }
-
-    pub fn answered_at(&self) -> Option<Time> {
-        let heard = self.told(&[Status::InProgress]);
-        let asked = self.at("twiml-fetched");
-        let media = self.at("voice-media-started");
-        heard.or(asked).or(media)
-    }
-
-    pub fn media_started_at(&self) -> Option<Time> {
-        self.at("voice-media-started")
-    }
-
-    pub fn first_audio_at(&self) -> Option<Time> {
-        self.at("voice-first-audio")
-    }
-
     /// What answered. Whoever could tell counts before those who could not.
     pub fn answered_by(&self) -> Option<&str> {
         match self.get("answered-by").or(self.get("answered-by-unknown")) {
@@ -215,11 +121,6 @@ impl Call {
         record.schedule.is_some()
             && self.sid().is_none()
             && !DECIDED.iter().any(|name| self.has(name))
-    }
-
-    /// When the dial began.
-    pub fn dial_began(&self, record: &Record) -> Time {
-        self.at("fired").unwrap_or(record.created_at)
     }
 
     /// Whether a program wanted the call, or what follows it, to end.
@@ -294,47 +195,6 @@ impl Call {
         }
     }
 
-    pub fn stage(&self, record: &Record) -> Stage {
-        if self.has("ended") {
-            Stage::Ended
-        } else if self.waits(record) {
-            Stage::Scheduled
-        } else if self.answered_at().is_some() {
-            Stage::InProgress
-        } else if self.ringing_at().is_some() {
-            Stage::Ringing
-        } else if self.sid().is_some() {
-            Stage::Dialing
-        } else {
-            Stage::Queued
-        }
-    }
-
-    /// When the phone was put down, as well as anybody knows.
-    pub fn hung_up_at(&self) -> Option<Time> {
-        let provider = self.provider_end().map(|(status, _)| self.told(&[status]));
-        provider
-            .flatten()
-            .or_else(|| self.at("voice-ended"))
-            .or_else(|| self.ended().map(|verdict| verdict.at))
-    }
-
-    /// Seconds of conversation: Twilio's billing figure if it gave one, else from answer to end (or `now`). 0 before an answer.
-    pub fn duration_s(&self, now: Time) -> f64 {
-        let billed = self.provider().find_map(|(status, event)| match event {
-            Event::Provider {
-                duration_s: Some(seconds),
-                ..
-            } if status == Status::Completed => Some(*seconds as f64),
-            _ => None,
-        });
-        match (billed, self.answered_at()) {
-            (Some(seconds), _) => seconds,
-            (None, Some(answered)) => self.hung_up_at().unwrap_or(now).seconds_since(answered),
-            (None, None) => 0.0,
-        }
-    }
-
     /// What both sides said: the container's final account, or, until it comes, its lines so far.
     pub fn transcript(&self) -> Vec<Line> {
         if let Some(Event::Voice(VoiceEvent::Ended { transcript, .. })) = self.get("voice-ended") {
@@ -381,37 +241,13 @@ impl Call {
     }
 }
 
-/// The order of events that carry the same time: the one of a call's life.
-fn order(event: &Event) -> u8 {
-    match event {
-        Event::Postponed { .. } | Event::Fired { .. } | Event::CancelAsked { .. } => 0,
-        Event::GateClosed { .. }
-        | Event::NoSeat { .. }
-        | Event::Dialled { .. }
-        | Event::DialRefused { .. } => 0,
-        Event::Arrived { .. } => 0,
-        Event::DialUnknown { .. } | Event::AudioStarted { .. } | Event::AudioFailed { .. } => 1,
-        Event::Provider { status, .. } if !status.is_final() => 2,
-        Event::Voice(VoiceEvent::Ready { .. }) | Event::TwimlFetched { .. } => 3,
-        Event::Voice(VoiceEvent::Connected { .. }) => 4,
-        Event::CrmAsked { .. } => 5,
-        Event::AnsweredBy { .. } => 4,
-        Event::Voice(VoiceEvent::MediaStarted { .. }) => 5,
-        Event::Voice(VoiceEvent::FirstAudio { .. }) => 6,
-        Event::Voice(VoiceEvent::Line { .. }) => 7,
-        Event::Voice(_) | Event::HangupAsked { .. } => 8,
-        Event::MessageStarted { .. } | Event::MessageLeft { .. } => 8,
-        Event::Provider { .. } | Event::Recording { .. } => 9,
-        Event::Lost { .. } => 10,
-        Event::Ended { .. } => 11,
-        Event::NextAttempt { .. } | Event::ChainEnded { .. } => 12,
-        Event::Analysis { .. } | Event::AnalysisFailed { .. } => 13,
-    }
-}
-
 mod arrival;
+mod stage;
+mod timeline;
+mod times;
 mod verdict;
 
+pub use stage::Stage;
 pub use verdict::DIAL_ANSWER_S;
 
 #[cfg(test)]
