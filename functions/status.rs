@@ -24,8 +24,7 @@ pub(crate) async fn call(
     request: &Request<Vec<u8>>,
     asked: &str,
 ) -> Result<Reply, Problem> {
-    let caller = access::caller(host, request.headers(), Permission::ReadCalls).await?;
-    let standing = find_for(host, &caller, asked).await?;
+    let standing = asked_for(host, request, Permission::ReadCalls, asked).await?;
     let shown = dialect.show_call(&standing.record, &standing.call, host.now());
     Ok(reply::json_reply(200, &shown))
 }
@@ -37,8 +36,7 @@ pub(crate) async fn part(
     asked: &str,
     list: &str,
 ) -> Result<Reply, Problem> {
-    let caller = access::caller(host, request.headers(), Permission::ReadCalls).await?;
-    let standing = find_for(host, &caller, asked).await?;
+    let standing = asked_for(host, request, Permission::ReadCalls, asked).await?;
     let shown = Ringdown.show_call(&standing.record, &standing.call, host.now());
     Ok(reply::json_reply(200, &json!({ "data": shown[list] })))
 }
@@ -49,8 +47,7 @@ pub(crate) async fn explain(
     request: &Request<Vec<u8>>,
     asked: &str,
 ) -> Result<Reply, Problem> {
-    let caller = access::caller(host, request.headers(), Permission::ReadCalls).await?;
-    let standing = find_for(host, &caller, asked).await?;
+    let standing = asked_for(host, request, Permission::ReadCalls, asked).await?;
     let shown = explain::explain(&standing.record, &standing.call);
     Ok(reply::json_reply(200, &shown))
 }
@@ -61,8 +58,7 @@ pub(crate) async fn cancel(
     request: &Request<Vec<u8>>,
     asked: &str,
 ) -> Result<Reply, Problem> {
-    let caller = access::caller(host, request.headers(), Permission::CreateCalls).await?;
-    let standing = find_for(host, &caller, asked).await?;
+    let standing = asked_for(host, request, Permission::CreateCalls, asked).await?;
     let standing = schedule::cancel(host, standing).await?;
     let shown = Ringdown.show_call(&standing.record, &standing.call, host.now());
     Ok(reply::json_reply(200, &shown))
@@ -75,8 +71,7 @@ pub(crate) async fn hang_up(
     request: &Request<Vec<u8>>,
     asked: &str,
 ) -> Result<Reply, Problem> {
-    let caller = access::caller(host, request.headers(), Permission::CreateCalls).await?;
-    let standing = find_for(host, &caller, asked).await?;
+    let standing = asked_for(host, request, Permission::CreateCalls, asked).await?;
     let standing = settle::hang_up_for(host, standing).await?;
     let shown = Ringdown.show_call(&standing.record, &standing.call, host.now());
     let status = match standing.call.ended() {
@@ -84,6 +79,17 @@ pub(crate) async fn hang_up(
         None => 202,
     };
     Ok(reply::json_reply(status, &shown))
+}
+
+/// The call of this id, if whoever asks may see it and do this.
+async fn asked_for(
+    host: &impl Platform,
+    request: &Request<Vec<u8>>,
+    permission: Permission,
+    asked: &str,
+) -> Result<Standing, Problem> {
+    let caller = access::caller(host, request.headers(), permission).await?;
+    find_for(host, &caller, asked).await
 }
 
 /// The call of this id, if the caller may see it.
