@@ -5,7 +5,9 @@
 mod agents;
 mod check;
 mod crm;
+mod keys;
 mod lines;
+mod organizations;
 mod rules;
 mod webhooks;
 

@@ -1,22 +1,15 @@
 //! Checks an import whole: what each line says, and what the lines say of each other and of what is stored.
 
-use super::agents;
-use super::lines::{
-    AgentLine, KeyLine, Line, NumberLine, Numbered, OrganizationLine, TelephonyLine,
-};
-use super::rules;
+use super::lines::{AgentLine, Line, Numbered};
+use super::organizations::{add_number, add_telephony, organization};
 use super::webhooks::{self, AllImported};
+use super::{agents, keys, rules};
 use crate::{Fault, Platform, store};
-use calls::config::{Agent, Key, Number, Opens, Organization, Telephony, VERSION};
+use calls::config::{Agent, Key, Opens, Organization};
 use calls::dialect::AgentName;
-use calls::record::credential_owner;
-use calls::seal;
-use calls::secret::{Secret, sha256_hex};
 use calls::suppression::Suppression;
-use calls::twilio;
-use http::Uri;
 use std::collections::{BTreeMap, BTreeSet};
-use validation::{Country, Issue, Phone, Rule, is_uuid};
+use validation::{Issue, Rule, is_uuid};
 
 /// What an import starts from: the stored documents its lines touch.
 #[derive(Default)]
@@ -26,7 +19,7 @@ pub(super) struct Plan {
     /// Who holds each name an agent line claims.
     pub(super) holders: BTreeMap<String, String>,
     /// What stored keys that key lines name open, by SHA-256.
-    keys: BTreeMap<String, Opens>,
+    pub(super) keys: BTreeMap<String, Opens>,
 }
 
 /// What is to be written.
@@ -71,7 +64,7 @@ impl Plan {
             match line {
                 Line::Agent(line) if is_slug(&line.id) => plan.load_agent(host, line).await?,
                 Line::Key(line) => {
-                    if let Ok(sha256) = hash(line)
+                    if let Ok(sha256) = keys::hash(line)
                         && let Some(key) = store::key_of_hash(host, &sha256).await?
                     {
                         plan.keys.insert(sha256, key.opens);
@@ -164,7 +157,7 @@ pub(super) fn check(
                 }
                 Err(why) => refuse(number, why),
             },
-            Line::Key(line) => match key(line, &plan) {
+            Line::Key(line) => match keys::key(line, &plan) {
                 Ok(key) => checked.keys.push(key),
                 Err(why) => refuse(number, why),
             },
@@ -232,166 +225,12 @@ pub(super) fn check(
     Ok(checked)
 }
 
-fn organization(line: &OrganizationLine, plan: &Plan) -> Result<Organization, String> {
-    need_slug("id", &line.id)?;
-    if let Some(tenant) = &line.tenant {
-        need_slug("tenant", tenant)?;
-    }
-    if let Some(code) = &line.country
-        && Country::parse(code).is_none()
-    {
-        return Err(format!("country {code} is not known"));
-    }
-    if line.seats == 0 || line.seats > 10_000 {
-        return Err("seats must be between 1 and 10000".to_owned());
-    }
-    rules::check_organization(line)?;
-    let stored = plan.organizations.get(&line.id);
-    Ok(Organization {
-        v: VERSION,
-        id: line.id.clone(),
-        name: line.name.clone().unwrap_or_else(|| line.id.clone()),
-        active: line.active,
-        seats: line.seats,
-        inbound_reserve: line.inbound_reserve,
-        calling_window: line.calling_window.clone(),
-        attempts_per_day: line.attempts_per_day,
-        allowed_countries: line.allowed_countries.clone(),
-        calls_per_second: line.calls_per_second,
-        country: line.country.clone(),
-        default_telephony: line.default_telephony_configuration,
-        telephony: stored
-            .map(|stored| stored.telephony.clone())
-            .unwrap_or_default(),
-        numbers: stored
-            .map(|stored| stored.numbers.clone())
-            .unwrap_or_default(),
-        tenant: line.tenant.clone(),
-    })
-}
-
-fn add_telephony(
-    host: &impl Platform,
-    organization: &mut Organization,
-    line: &TelephonyLine,
-) -> Result<(), String> {
-    let account = &line.account_sid;
-    let is_account = account.len() == 34
-        && account.starts_with("AC")
-        && account[2..].bytes().all(|b| b.is_ascii_hexdigit());
-    if !is_account {
-        return Err("account_sid must be AC and 32 hex digits".to_owned());
-    }
-    let api_base_url = line
-        .api_base_url
-        .clone()
-        .unwrap_or_else(|| twilio::API.to_owned());
-    let is_base = api_base_url.parse::<Uri>().is_ok_and(|url| {
-        matches!(url.scheme_str(), Some("https" | "http")) && url.query().is_none()
-    });
-    if !is_base {
-        return Err("api_base_url must be an http or https URL without a query".to_owned());
-    }
-    let key = &host.settings().encryption_key;
-    let owner = credential_owner(&organization.id, line.id);
-    let sealed_auth_token = match (&line.auth_token, &line.auth_token_sealed) {
-        (Some(token), None) if !token.is_empty() => {
-            seal::seal(key, &owner, &Secret::new(token), host.random())
-        }
-        (None, Some(sealed)) if seal::open(key, &owner, sealed).is_some() => sealed.clone(),
-        (None, Some(_)) => {
-            return Err(
-                "auth_token_sealed does not open: it was sealed with another ENCRYPTION_KEY"
-                    .to_owned(),
-            );
-        }
-        _ => return Err("auth_token is required".to_owned()),
-    };
-    organization.telephony.retain(|known| known.id != line.id);
-    organization.telephony.push(Telephony {
-        id: line.id,
-        name: line.name.clone().unwrap_or_else(|| line.id.to_string()),
-        account_sid: account.clone(),
-        sealed_auth_token,
-        api_base_url: api_base_url.trim_end_matches('/').to_owned(),
-    });
-    organization.telephony.sort_by_key(|telephony| telephony.id);
-    Ok(())
-}
-
-fn add_number(organization: &mut Organization, line: &NumberLine) -> Result<(), String> {
-    need_uuid("id", Some(&line.id))?;
-    let phone = Phone::parse(&line.number, None).map_err(|why| format!("number {}", why.text()))?;
-    if organization
-        .telephony(line.telephony_configuration)
-        .is_none()
-    {
-        return Err(format!(
-            "telephony_configuration {} is not known",
-            line.telephony_configuration
-        ));
-    }
-    organization
-        .numbers
-        .retain(|known| known.id != line.id && known.number != phone.as_str());
-    organization.numbers.push(Number {
-        id: line.id.to_ascii_lowercase(),
-        number: phone.as_str().to_owned(),
-        telephony: line.telephony_configuration,
-    });
-    organization.numbers.sort_by(|a, b| a.number.cmp(&b.number));
-    Ok(())
-}
-
 pub(super) fn said(issues: &[Issue]) -> String {
     let said: Vec<String> = issues
         .iter()
         .map(|issue| format!("{} {}", issue.field, issue.rule.text()))
         .collect();
     said.join("; ")
-}
-
-fn key(line: KeyLine, plan: &Plan) -> Result<(String, Key), String> {
-    let sha256 = hash(&line)?;
-    let opens = match (line.organization, line.tenant) {
-        (Some(id), None) if plan.organizations.contains_key(&id) => Opens::Organization(id),
-        (Some(id), None) => return Err(no_organization(&id)),
-        (None, Some(id)) => {
-            need_slug("tenant", &id)?;
-            Opens::Tenant(id)
-        }
-        _ => return Err("either organization or tenant is required".to_owned()),
-    };
-    if plan
-        .keys
-        .get(&sha256)
-        .is_some_and(|stored| *stored != opens)
-    {
-        return Err("this key is another organization's".to_owned());
-    }
-    let key = Key {
-        v: VERSION,
-        opens,
-        name: line.name.unwrap_or_default(),
-        category: line.category,
-        permissions: line.permissions,
-        active: line.active,
-        expires_at: line.expires_at,
-    };
-    Ok((sha256, key))
-}
-
-fn hash(line: &KeyLine) -> Result<String, String> {
-    match (&line.key, &line.sha256) {
-        (Some(key), None) if key.len() >= 16 => Ok(sha256_hex(key.as_bytes())),
-        (Some(_), None) => Err("key must have 16 characters or more".to_owned()),
-        (None, Some(hash))
-            if hash.len() == 64 && hash.bytes().all(|byte| byte.is_ascii_hexdigit()) =>
-        {
-            Ok(hash.to_ascii_lowercase())
-        }
-        _ => Err("either key or sha256 (64 hex digits) is required".to_owned()),
-    }
 }
 
 fn known(plan: &Plan, organization: &str) -> Result<(), String> {
