@@ -17,7 +17,8 @@
 //! A case may go on with further requests; `{call}` stands for what `<uuid:call>` caught. `dialled` says how many
 //! calls Twilio was asked for by the request before it (0 unless said). Placeholders: `<uuid>`, `<integer>`,
 //! `<number>`, `<time>`, `<text>`, `<sid>`, `<N digits>`; in an expected object `"…": "…"` lets further fields pass.
-//! `{fresh}` in a request is another text each time the case runs; `{in_an_hour}` and `{in_two_hours}` are times.
+//! `{fresh}` in a request is another text each time the case runs; `{in_an_hour}` and `{in_two_hours}` are times;
+//! `{simulator}` is the address of the Twilio beside the host.
 //! In a body, `<N bytes>` stands for N bytes of `x`, and `<N times …>` for what follows, N times over. A body line
 //! that begins with `hex:` is sent as those bytes.
 

@@ -9,11 +9,16 @@ use http::{Request, Response};
 use serde_json::Value;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
+/// Where the demo organization finds its Twilio, unless its host is told another place.
+const SIMULATOR: &str = "http://127.0.0.1:8790";
+
 /// A host with the demo organization, and the Twilio beside it.
 pub trait Driver {
     fn put_to(&self, request: Request<Vec<u8>>) -> Response<Vec<u8>>;
     /// How many calls Twilio was asked for so far.
     fn dialled(&self) -> usize;
+    /// Where that Twilio is.
+    fn simulator(&self) -> &str;
     /// The host's clock.
     fn time(&self) -> Time {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -32,6 +37,7 @@ pub fn run(driver: &impl Driver, case: &Case) -> Result<(), String> {
         .unwrap_or_default()
         .as_nanos();
     caught.insert("fresh".to_owned(), fresh.to_string());
+    caught.insert("simulator".to_owned(), driver.simulator().to_owned());
     for (name, seconds) in [("in_an_hour", 3_600), ("in_two_hours", 7_200)] {
         let time = driver.time().plus_s(seconds).rfc3339();
         caught.insert(name.to_owned(), time);
@@ -136,6 +142,10 @@ impl Driver for Memory {
         self.twilio.asked.borrow().len()
     }
 
+    fn simulator(&self) -> &str {
+        SIMULATOR
+    }
+
     fn time(&self) -> Time {
         self.now()
     }
@@ -158,7 +168,7 @@ impl Http {
             |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
         Http::new(
             address("GATEWAY", "http://127.0.0.1:8787"),
-            address("SIMULATOR", "http://127.0.0.1:8790"),
+            address("SIMULATOR", SIMULATOR),
         )
     }
 
@@ -236,6 +246,10 @@ impl Driver for Http {
             .parse()
             .expect("a URL");
         self.fetch(Request::from_parts(head, body))
+    }
+
+    fn simulator(&self) -> &str {
+        &self.simulator
     }
 
     fn dialled(&self) -> usize {

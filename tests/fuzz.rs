@@ -20,7 +20,8 @@ fn no_answer_is_outside_the_description() {
     let program = std::env::var("SCHEMATHESIS").unwrap_or_else(|_| "st".to_owned());
     let gateway = placed.http.gateway.as_str();
     // It keeps what it found where it runs, and would begin with that the next time.
-    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join("schemathesis");
+    let host = std::env::var("HOST").unwrap_or_default();
+    let place = Path::new(env!("CARGO_TARGET_TMPDIR")).join(format!("schemathesis-{host}"));
     let _ = std::fs::remove_dir_all(&place);
     std::fs::create_dir_all(&place).expect("a folder");
     let ran = Command::new(program)

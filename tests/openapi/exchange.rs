@@ -82,4 +82,8 @@ impl Driver for Writing<'_> {
     fn dialled(&self) -> usize {
         self.memory.dialled()
     }
+
+    fn simulator(&self) -> &str {
+        self.memory.simulator()
+    }
 }

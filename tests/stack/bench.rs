@@ -229,6 +229,7 @@ fn import(url: &str) -> Result<()> {
 fn gateway(port: u16) -> Gateway<'static> {
     Gateway {
         port,
+        simulator: settings::SIMULATOR_PORT,
         seen_from_containers: None,
         launcher: Some(settings::SIMULATOR_PORT),
     }

@@ -38,6 +38,7 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
         hosts,
         fresh: true,
         processes: false,
+        apart: false,
     };
     let stack = Stack::start(&ready, &wanted)?;
     let runtime = match &ready.spin {

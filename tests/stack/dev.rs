@@ -41,6 +41,7 @@ pub(crate) fn run(words: &[String]) -> Result<()> {
         hosts,
         fresh,
         processes: false,
+        apart: false,
     };
     let mut stack = Stack::start(&ready, &wanted)?;
     tell(hosts);

@@ -2,7 +2,7 @@
 //! the words, the settings and the stored state it had. For the tests of what survives that.
 
 use crate::process::Process;
-use crate::state::State;
+use crate::state::{self, State};
 use crate::{http, pieces};
 use anyhow::{Context, Result, bail};
 use std::time::Duration;
@@ -17,6 +17,8 @@ pub(crate) fn kill(name: &str) -> Result<()> {
 }
 
 pub(crate) fn start(name: &str) -> Result<()> {
+    // Another host of the stack may be started again at the same time, and is to be written down as well.
+    let alone = state::alone()?;
     let mut state = running()?;
     let process = find(&mut state, name)?;
     if process.alive() {
@@ -24,11 +26,12 @@ pub(crate) fn start(name: &str) -> Result<()> {
     }
     pieces::worker_is_built()?;
     process.start_again()?;
+    state.write()?;
+    drop(alone);
+    let process = find(&mut state, name)?;
     let health = process.health.clone();
     let ready = http::wait_for_200(&health, PATIENCE, || process.alive());
-    let tail = process.log_tail(15);
-    state.write()?;
-    ready.context(tail)
+    ready.with_context(|| process.log_tail(15))
 }
 
 fn running() -> Result<State> {

@@ -7,6 +7,8 @@ use std::path::PathBuf;
 pub(crate) const WORKER_PORT: u16 = 8787;
 pub(crate) const SPIN_PORT: u16 = 3000;
 pub(crate) const SIMULATOR_PORT: u16 = 8790;
+/// Spin's own simulator where both hosts are tested side by side.
+pub(crate) const SPIN_SIMULATOR_PORT: u16 = 8793;
 pub(crate) const LAUNCHER_PORT: u16 = 8791;
 /// The Worker's launcher where both hosts run without a container engine.
 pub(crate) const WORKER_LAUNCHER_PORT: u16 = 8792;
@@ -27,6 +29,8 @@ pub(crate) fn local(port: u16) -> String {
 /// What one gateway is told; names as in `calls::settings`.
 pub(crate) struct Gateway<'a> {
     pub(crate) port: u16,
+    /// The port of the Twilio it places calls through.
+    pub(crate) simulator: u16,
     /// Where voice containers reach it; `None` where they are processes of this machine.
     pub(crate) seen_from_containers: Option<&'a str>,
     /// The launcher's port, for a host that starts no containers itself.
@@ -40,10 +44,10 @@ impl Gateway<'_> {
             ("ADMIN_TOKEN", ADMIN_TOKEN.to_owned()),
             ("SIGNING_KEY", SIGNING_KEY.to_owned()),
             ("ENCRYPTION_KEY", ENCRYPTION_KEY.to_owned()),
-            ("ALLOWED_PRIVATE_ORIGINS", local(SIMULATOR_PORT)),
+            ("ALLOWED_PRIVATE_ORIGINS", local(self.simulator)),
             (
                 "ANALYSIS_URL",
-                format!("{}/_sim/inbox/analyst", local(SIMULATOR_PORT)),
+                format!("{}/_sim/inbox/analyst", local(self.simulator)),
             ),
             ("ANALYSIS_API_KEY", "demo-analysis-key".to_owned()),
             ("ANALYSIS_MODEL", "demo".to_owned()),
@@ -63,7 +67,7 @@ impl Gateway<'_> {
     pub(crate) fn spin_variables(&self) -> Vec<(String, String)> {
         let mut list = self.list();
         // A Spin component reaches no host that its manifest does not name.
-        list.push(("EXTRA_OUTBOUND_HOST", local(SIMULATOR_PORT)));
+        list.push(("EXTRA_OUTBOUND_HOST", local(self.simulator)));
         list.into_iter()
             .map(|(name, value)| (format!("SPIN_VARIABLE_{name}"), value))
             .collect()

@@ -20,6 +20,15 @@ pub(crate) struct Hosts {
     pub(crate) spin: bool,
 }
 
+impl Hosts {
+    pub(crate) fn and(self, other: Hosts) -> Hosts {
+        Hosts {
+            worker: self.worker || other.worker,
+            spin: self.spin || other.spin,
+        }
+    }
+}
+
 pub(crate) const WORKER: Hosts = Hosts {
     worker: true,
     spin: false,
@@ -38,12 +47,15 @@ pub(crate) struct Wanted<'a> {
     pub(crate) fresh: bool,
     /// Have voices run as processes also where containers could.
     pub(crate) processes: bool,
+    /// Each host has a simulator of its own, so that what one places is not counted as the other's.
+    pub(crate) apart: bool,
 }
 
 /// A stack that runs. Dropping it ends all of it.
 pub(crate) struct Stack {
     state: State,
     left_running: bool,
+    spins_simulator: u16,
 }
 
 /// An error if another stack runs, or something else holds a port that is needed.
@@ -63,7 +75,9 @@ pub(crate) fn check_free() -> Result<()> {
         settings::WORKER_PORT,
         settings::SPIN_PORT,
         settings::SIMULATOR_PORT,
+        settings::SPIN_SIMULATOR_PORT,
         settings::LAUNCHER_PORT,
+        settings::WORKER_LAUNCHER_PORT,
     ] {
         TcpListener::bind(("127.0.0.1", port))
             .with_context(|| format!("port {port} is in use by another program; end it first"))?;
@@ -80,6 +94,11 @@ impl Stack {
         let mut stack = Stack {
             state: State::new(wanted.run, before),
             left_running: false,
+            spins_simulator: if wanted.apart && wanted.hosts.worker {
+                settings::SPIN_SIMULATOR_PORT
+            } else {
+                settings::SIMULATOR_PORT
+            },
         };
         stack.state.engine = ready
             .engine
@@ -89,7 +108,11 @@ impl Stack {
         let containers = ready.engine.is_some() && !wanted.processes;
         let bridge = containers.then(docker::bridge).transpose()?.flatten();
         let seen = containers.then(|| bridge.as_deref().unwrap_or(docker::DESKTOP));
-        stack.simulator()?;
+        let spins = stack.spins_simulator();
+        stack.simulator("simulator", settings::SIMULATOR_PORT)?;
+        if spins != settings::SIMULATOR_PORT {
+            stack.simulator("simulator-spin", spins)?;
+        }
         let folder = place::dev().join("state").join(wanted.run);
         if wanted.fresh {
             let _ = std::fs::remove_dir_all(&folder);
@@ -103,6 +126,7 @@ impl Stack {
             });
             let gateway = Gateway {
                 port: settings::WORKER_PORT,
+                simulator: settings::SIMULATOR_PORT,
                 seen_from_containers: seen,
                 launcher,
             };
@@ -130,6 +154,7 @@ impl Stack {
         if wanted.hosts.spin {
             let gateway = Gateway {
                 port: settings::SPIN_PORT,
+                simulator: spins,
                 seen_from_containers: seen,
                 launcher: Some(settings::LAUNCHER_PORT),
             };
@@ -143,6 +168,11 @@ impl Stack {
             stack.gateway("gateway on Spin", "spin", spin, &gateway)?;
         }
         Ok(stack)
+    }
+
+    /// The port of the simulator that Spin places its calls through.
+    pub(crate) fn spins_simulator(&self) -> u16 {
+        self.spins_simulator
     }
 
     /// Lets the stack outlive this process, and the engine with it.
@@ -183,14 +213,11 @@ impl Stack {
             .collect()
     }
 
-    fn simulator(&mut self) -> Result<()> {
+    fn simulator(&mut self, name: &str, port: u16) -> Result<()> {
         let mut simulator = command::program(place::native("simulator"));
-        simulator.args([
-            "--listen",
-            &format!("127.0.0.1:{}", settings::SIMULATOR_PORT),
-        ]);
-        let url = format!("{}/_sim/calls", local(settings::SIMULATOR_PORT));
-        self.run("simulator", "simulator", simulator, &url, 20)
+        simulator.args(["--listen", &format!("127.0.0.1:{port}")]);
+        let url = format!("{}/_sim/calls", local(port));
+        self.run("simulator", name, simulator, &url, 20)
     }
 
     /// The gateway, the launcher that starts its voices, the way back for containers, and the demo organization.
@@ -220,7 +247,7 @@ impl Stack {
             self.forwarder(address, gateway.port)?;
         }
         self.run(title, name, program, &format!("{url}/health/live"), 180)?;
-        self.import(&url)
+        self.import(&url, gateway.simulator)
     }
 
     fn forwarder(&mut self, address: &str, port: u16) -> Result<()> {
@@ -245,10 +272,12 @@ impl Stack {
         self.state.write()
     }
 
-    fn import(&self, gateway: &str) -> Result<()> {
+    /// The demo organization, placing its calls through the simulator on this port.
+    fn import(&self, gateway: &str, simulator: u16) -> Result<()> {
         let file = place::root().join("tests/demo.ndjson");
         let demo = std::fs::read_to_string(&file)
-            .with_context(|| format!("cannot read {}", file.display()))?;
+            .with_context(|| format!("cannot read {}", file.display()))?
+            .replace(&local(settings::SIMULATOR_PORT), &local(simulator));
         let bearer = format!("Bearer {}", settings::ADMIN_TOKEN);
         let headers = [
             ("authorization", bearer.as_str()),

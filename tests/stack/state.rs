@@ -5,6 +5,7 @@ use crate::process::Process;
 use crate::{command, place};
 use anyhow::Result;
 use serde_json::{Value, json};
+use std::fs::File;
 use std::path::PathBuf;
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
@@ -105,6 +106,13 @@ impl State {
             engine.stop(docker::PATIENCE);
         }
     }
+}
+
+/// Waits until no other program changes the state, and keeps others waiting until what is returned is dropped.
+pub(crate) fn alone() -> Result<File> {
+    let lock = command::create(&file().with_extension("lock"))?;
+    lock.lock()?;
+    Ok(lock)
 }
 
 fn texts(list: &Value) -> Vec<String> {

@@ -1,4 +1,5 @@
-//! The suites of `cargo verify`, one row each, in the order they run.
+//! The suites of `cargo verify`, one row each, in the order they run. Neighbours that want the same kind of stack share
+//! one, where the two hosts' rows run side by side.
 
 use crate::stack::{Hosts, SPIN, WORKER};
 
@@ -56,9 +57,6 @@ pub(crate) const SUITES: &[Suite] = &[
     suite("sockets, workerd", Tests("test -p tests --test sockets -- --ignored")).on(WORKER),
     suite("documents' examples, workerd", Tests("test -p tests --test documents -- --ignored")).on(WORKER),
     suite("schemathesis, workerd", Tests("test -p tests --test fuzz -- --ignored")).on(WORKER),
-    // Dozens of calls at once: two cores would be busy with starting a container for each.
-    suite("faults, workerd", Tests("test -p tests --test faults -- --ignored --nocapture")).without_containers(WORKER),
-    suite("load, workerd", Tests("test -p tests --test load -- --ignored --nocapture --test-threads 1")).without_containers(WORKER),
     suite("contract cases, Spin", Tests("test -p tests --test spin -- --ignored")).on(SPIN),
     suite("calls, Spin", Tests("test -p tests --test calls -- --ignored")).on(SPIN),
     suite("reports, Spin", Tests("test -p tests --test reports -- --ignored")).on(SPIN),
@@ -66,6 +64,9 @@ pub(crate) const SUITES: &[Suite] = &[
     suite("sockets, Spin", Tests("test -p tests --test sockets -- --ignored")).on(SPIN),
     suite("documents' examples, Spin", Tests("test -p tests --test documents -- --ignored")).on(SPIN),
     suite("schemathesis, Spin", Tests("test -p tests --test fuzz -- --ignored")).on(SPIN),
+    // Dozens of calls at once: two cores would be busy with starting a container for each.
+    suite("faults, workerd", Tests("test -p tests --test faults -- --ignored --nocapture")).without_containers(WORKER),
+    suite("load, workerd", Tests("test -p tests --test load -- --ignored --nocapture --test-threads 1")).without_containers(WORKER),
     suite("faults, Spin", Tests("test -p tests --test faults -- --ignored --nocapture")).without_containers(SPIN),
     suite("load, Spin", Tests("test -p tests --test load -- --ignored --nocapture --test-threads 1")).without_containers(SPIN),
     suite("nothing left running", Leftovers),
@@ -81,6 +82,11 @@ const fn suite(name: &'static str, work: Work) -> Suite {
 }
 
 impl Suite {
+    /// Whether one stack serves both.
+    pub(crate) fn same_stack(&self, other: &Suite) -> bool {
+        self.stack.map(|on| on.processes) == other.stack.map(|on| on.processes)
+    }
+
     const fn on(self, hosts: Hosts) -> Suite {
         let processes = false;
         Suite {

@@ -6,11 +6,12 @@ use crate::process;
 use crate::screen::{self, Ink, heading, ink, say};
 use crate::settings::{self, local};
 use crate::setup::{self, Needs, Ready};
-use crate::stack::{self, Hosts, Stack, Wanted};
+use crate::stack::{self, Hosts, SPIN, Stack, WORKER, Wanted};
 use crate::suites::{On, SUITES, Suite, Work};
 use crate::{pieces, place, signals};
-use anyhow::{Result, bail};
+use anyhow::{Result, anyhow, bail};
 use std::process::{Command, ExitCode};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// How long a voice whose launcher was killed in a test may wait for its call before it gives up.
@@ -25,9 +26,11 @@ enum Outcome {
 struct Run {
     ready: Ready,
     before: Option<Traces>,
-    /// The stack that runs now, or why it does not.
-    stack: Option<(On, Result<Stack, String>)>,
+    began: Instant,
 }
+
+/// The stack that runs while suites do, or why it does not.
+type Running = (On, Result<Stack, String>);
 
 /// The words after `cargo verify`: none for all suites, else parts of their names.
 pub(crate) fn run(words: &[String]) -> Result<ExitCode> {
@@ -53,55 +56,23 @@ pub(crate) fn run(words: &[String]) -> Result<ExitCode> {
                 .iter()
                 .any(|suite| suite.name.contains("schemathesis")),
     })?;
-    let mut run = Run {
+    let run = Run {
         before: ready.engine.is_some().then(Traces::look),
         ready,
-        stack: None,
+        began: Instant::now(),
     };
     heading("Suites");
-    let (mut passed, mut failed) = (0, 0);
-    for suite in chosen {
-        let began = Instant::now();
-        run.arrange(suite.stack);
-        let outcome = run.suite(suite);
-        signals::check()?;
-        let seconds = began.elapsed();
-        match outcome {
-            Ok(Outcome::Skipped(why)) => line(Ink::Dim, "--", suite.name, why, seconds),
-            Ok(Outcome::Ran {
-                passed: more,
-                failed: 0,
-            }) => {
-                passed += more;
-                line(
-                    Ink::Green,
-                    "ok",
-                    suite.name,
-                    &format!("{more} passed"),
-                    seconds,
-                );
-                tell_tables(&log(suite));
-            }
-            Ok(Outcome::Ran {
-                passed: more,
-                failed: wrong,
-            }) => {
-                passed += more;
-                failed += wrong;
-                let counts = format!("{more} passed, {wrong} failed");
-                line(Ink::Red, "FAILED", suite.name, &counts, seconds);
-                say(&indented(&tail(&place::log(&log(suite)), 60)));
-                run.tell_logs();
-            }
-            Err(error) => {
-                failed += 1;
-                line(Ink::Red, "FAILED", suite.name, "1 failed", seconds);
-                say(&indented(&format!("{error:#}")));
-            }
-        }
+    let mut sum = (0, 0);
+    for together in chosen.chunk_by(|one, next| one.same_stack(next)) {
+        let (passed, failed) = run.together(together)?;
+        sum = (sum.0 + passed, sum.1 + failed);
     }
+    let (passed, failed) = sum;
+    let minutes = run.began.elapsed().as_secs_f32() / 60.0;
     drop(run);
-    say(&format!("\n{passed} passed, {failed} failed"));
+    say(&format!(
+        "\n{passed} passed, {failed} failed, in {minutes:.0} minutes"
+    ));
     Ok(if failed == 0 {
         ExitCode::SUCCESS
     } else {
@@ -110,33 +81,113 @@ pub(crate) fn run(words: &[String]) -> Result<ExitCode> {
 }
 
 impl Run {
-    /// Has the stack of this suite run, and no other.
-    fn arrange(&mut self, on: Option<On>) {
-        if self.stack.as_ref().map(|(on, _)| *on) == on {
-            return;
-        }
-        self.stack = None;
-        if let Some(on) = on {
-            let wanted = Wanted {
-                run: "verify",
-                hosts: on.hosts,
-                fresh: true,
-                processes: on.processes,
-            };
-            let started = screen::quietly(|| Stack::start(&self.ready, &wanted));
-            self.stack = Some((on, started.map_err(|error| format!("{error:#}"))));
-        }
+    /// Runs suites that want one stack, or none. The hosts' take turns each on its own side, for most of what they do is
+    /// wait. What passed and what failed.
+    fn together(&self, suites: &[&Suite]) -> Result<(usize, usize)> {
+        let on = suites
+            .iter()
+            .filter_map(|suite| suite.stack)
+            .reduce(|one, other| On {
+                hosts: one.hosts.and(other.hosts),
+                ..one
+            });
+        let running = on.map(|on| self.start(on));
+        let sides = [WORKER, SPIN].map(Some).into_iter().chain([None]);
+        let sums: Vec<Result<(usize, usize)>> = thread::scope(|scope| {
+            let sides: Vec<_> = sides
+                .map(|hosts| {
+                    let running = running.as_ref();
+                    let side = suites
+                        .iter()
+                        .filter(move |suite| suite.stack.map(|on| on.hosts) == hosts);
+                    scope.spawn(move || self.one_by_one(side.copied(), running))
+                })
+                .collect();
+            let failed = || Err(anyhow!("a suite panicked"));
+            sides
+                .into_iter()
+                .map(|side| side.join().unwrap_or_else(|_| failed()))
+                .collect()
+        });
+        sums.into_iter().try_fold((0, 0), |sum, more| {
+            let (passed, failed) = more?;
+            Ok((sum.0 + passed, sum.1 + failed))
+        })
     }
 
-    fn suite(&self, suite: &Suite) -> Result<Outcome> {
-        if let Some((_, Err(why))) = &self.stack {
+    fn one_by_one<'a>(
+        &self,
+        suites: impl Iterator<Item = &'a Suite>,
+        running: Option<&Running>,
+    ) -> Result<(usize, usize)> {
+        let (mut passed, mut failed) = (0, 0);
+        for suite in suites {
+            let began = Instant::now();
+            let outcome = self.suite(suite, running);
+            signals::check()?;
+            let (more, wrong) = self.tell(suite, outcome, began.elapsed(), running);
+            passed += more;
+            failed += wrong;
+        }
+        Ok((passed, failed))
+    }
+
+    /// Shows what a suite came to, in one piece, and says what to add to the sum.
+    fn tell(
+        &self,
+        suite: &Suite,
+        outcome: Result<Outcome>,
+        took: Duration,
+        running: Option<&Running>,
+    ) -> (usize, usize) {
+        let row = |colour, mark, counts: &str| line(colour, mark, suite.name, counts, took);
+        let (text, passed, failed) = match outcome {
+            Ok(Outcome::Skipped(why)) => (row(Ink::Dim, "--", why), 0, 0),
+            Ok(Outcome::Ran { passed, failed: 0 }) => {
+                let counts = format!("{passed} passed");
+                let text = row(Ink::Green, "ok", &counts) + &tables(&log(suite));
+                (text, passed, 0)
+            }
+            Ok(Outcome::Ran { passed, failed }) => {
+                let counts = format!("{passed} passed, {failed} failed");
+                let said = indented(&tail(&place::log(&log(suite)), 60));
+                let logs = match running {
+                    Some((_, Ok(stack))) => indented(&stack.tails(15)),
+                    _ => String::new(),
+                };
+                let text = row(Ink::Red, "FAILED", &counts);
+                (format!("{text}\n{said}\n{logs}"), passed, failed)
+            }
+            Err(error) => {
+                let text = row(Ink::Red, "FAILED", "1 failed");
+                (format!("{text}\n{}", indented(&format!("{error:#}"))), 0, 1)
+            }
+        };
+        say(text.trim_end());
+        (passed, failed)
+    }
+
+    fn start(&self, on: On) -> Running {
+        let wanted = Wanted {
+            run: "verify",
+            hosts: on.hosts,
+            fresh: true,
+            processes: on.processes,
+            apart: true,
+        };
+        let started = screen::quietly(|| Stack::start(&self.ready, &wanted));
+        (on, started.map_err(|error| format!("{error:#}")))
+    }
+
+    fn suite(&self, suite: &Suite, running: Option<&Running>) -> Result<Outcome> {
+        if let Some((_, Err(why))) = running {
             bail!("the stack does not run: {why}");
         }
         if suite.containers && self.ready.engine.is_none() {
             return Ok(Outcome::Skipped("needs a container engine"));
         }
         match suite.work {
-            Work::Tests(words) => self.tests(suite, words),
+            Work::Tests(words) => self.tests(suite, words, running),
             Work::Check(line) => {
                 let mut shell = program("sh");
                 shell.args(["-c", line]);
@@ -152,7 +203,7 @@ impl Run {
         }
     }
 
-    fn tests(&self, suite: &Suite, words: &str) -> Result<Outcome> {
+    fn tests(&self, suite: &Suite, words: &str, running: Option<&Running>) -> Result<Outcome> {
         let mut cargo = program("cargo");
         cargo.args(words.split(' '));
         if let Some(flite) = pieces::flite() {
@@ -161,12 +212,11 @@ impl Run {
         cargo.env("SCHEMATHESIS", place::python("st"));
         // The end of the output is what is shown, and a backtrace would be all of it.
         cargo.env("RUST_BACKTRACE", "0");
-        cargo.env("SIMULATOR", local(settings::SIMULATOR_PORT));
-        if let Some((on, _)) = &self.stack {
-            let (host, port) = if on.hosts.worker {
-                ("worker", settings::WORKER_PORT)
+        if let (Some(on), Some((_, Ok(stack)))) = (suite.stack, running) {
+            let (host, port, simulator) = if on.hosts.worker {
+                ("worker", settings::WORKER_PORT, settings::SIMULATOR_PORT)
             } else {
-                ("spin", settings::SPIN_PORT)
+                ("spin", settings::SPIN_PORT, stack.spins_simulator())
             };
             let voices = if self.ready.engine.is_some() && !on.processes {
                 "containers"
@@ -175,6 +225,7 @@ impl Run {
             };
             cargo
                 .env("GATEWAY", local(port))
+                .env("SIMULATOR", local(simulator))
                 .env("HOST", host)
                 .env("STACK", std::env::current_exe()?)
                 .env("VOICES", voices);
@@ -187,13 +238,6 @@ impl Run {
             failed = 1;
         }
         Ok(Outcome::Ran { passed, failed })
-    }
-
-    /// What the programs of the stack said, after a suite failed on them.
-    fn tell_logs(&self) {
-        if let Some((_, Ok(stack))) = &self.stack {
-            say(&indented(&stack.tails(15)));
-        }
     }
 
     fn leftovers(&self) -> Result<Outcome> {
@@ -258,20 +302,19 @@ fn count(said: &str) -> (usize, usize) {
     sum
 }
 
-fn line(colour: Ink, mark: &str, name: &str, counts: &str, took: Duration) {
-    say(&format!(
+fn line(colour: Ink, mark: &str, name: &str, counts: &str, took: Duration) -> String {
+    format!(
         "{}  {name:<32} {counts:<24} {:>7.1} s",
         ink(colour, &format!("{mark:<6}")),
         took.as_secs_f32()
-    ));
+    )
 }
 
 /// What a suite shows as tables in Markdown, for the README.
-fn tell_tables(log: &str) {
+fn tables(log: &str) -> String {
     let said = std::fs::read_to_string(place::log(log)).unwrap_or_default();
-    for row in said.lines().filter(|line| line.starts_with("| ")) {
-        say(&format!("        {row}"));
-    }
+    let rows = said.lines().filter(|line| line.starts_with("| "));
+    rows.map(|row| format!("\n        {row}")).collect()
 }
 
 fn log(suite: &Suite) -> String {
