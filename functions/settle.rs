@@ -3,7 +3,7 @@
 use crate::ledger::{self, Standing};
 use crate::reply::{self, Reply};
 use crate::sids::Known;
-use crate::{Fault, Platform, aftermath, join, reconcile, schedule, sids, voice};
+use crate::{Fault, Platform, aftermath, join, reconcile, retry, schedule, sids, voice};
 use calls::call::Verdict;
 use calls::event::{Event, Outcome};
 use calls::id::CallId;
@@ -99,7 +99,19 @@ async fn end(
     if let (Some(sid), false) = (standing.call.sid(), standing.call.has("dialled")) {
         sids::name(host, record, sid, id, Known::Found).await?;
     }
-    aftermath::release(host, id, record, &standing).await
+    aftermath::release(host, id, record, &standing).await?;
+    // Now, so that whoever reads the end reads whether an attempt follows. What fails here the wake-up does again. Boxed,
+    // for a plan that comes too late cancels an attempt, which is another call's end.
+    if let Err(Fault(cause)) = Box::pin(retry::plan(host, id, standing)).await {
+        log(
+            host,
+            "warn",
+            "the next attempt is not planned yet",
+            &id,
+            &cause,
+        );
+    }
+    Ok(())
 }
 
 /// Does what is due for one call and says when to be called again; `None` when the call is over.

@@ -42,6 +42,8 @@ fn one_budget_whatever_the_causes() {
         assert_eq!(asked(&memory), nth + 1);
         status(&memory, nth, "ringing");
         status(&memory, nth, word);
+        // Whoever reads the end reads whether an attempt follows.
+        assert_eq!(words(&call(&memory, id)).1, Some(nth == 2));
         pass(&memory, 2);
         let ended = call(&memory, id);
         assert_eq!(words(&ended), (nth as u64 + 1, Some(nth == 2)), "{ended:#}");
@@ -136,11 +138,14 @@ fn hanging_up_ends_the_chain() {
     assert_eq!(asked(&memory), 1);
 }
 
-/// Cancelled between the end of an attempt and the planning of the next.
+/// Cancelled between the end of an attempt and the planning of the next, which did not work at once.
 #[test]
 fn cancelling_races_with_planning() {
     let (memory, first) = retried(3, &["busy"]);
+    // The callback, a wake-up, the end, the seat and the voice are written; the attempt is not entered.
+    memory.fail_once_after(5);
     status(&memory, 0, "busy");
+    assert_eq!(words(&call(&memory, first)), (1, None));
     assert_eq!(ask(&memory, first, "cancel"), 200);
     pass(&memory, 600);
     assert_eq!(asked(&memory), 1);
