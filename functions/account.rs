@@ -1,16 +1,15 @@
 //! What a key opens: whose it is, and the agents, numbers and telephony configurations to choose from. No secrets.
 
 use crate::access::{self, Account, Caller};
+use crate::documents::{self, Ids};
 use crate::reply::{self, Reply};
-use crate::{Fault, Owner, Platform, documents, join, store};
-use calls::config::{Agent, Permission, VERSION};
+use crate::{Fault, Owner, Platform, join, store};
+use calls::config::{Agent, Permission};
 use calls::dialect::AgentName;
 use calls::list::{cursor_after, read_cursor_after};
 use calls::problem::Problem;
 use http::Request;
-use serde::{Deserialize, Serialize};
 use serde_json::{Value, json};
-use std::collections::{BTreeMap, BTreeSet};
 use std::ops::Bound;
 use validation::{Fields, query};
 
@@ -19,12 +18,6 @@ const LARGEST: usize = 100;
 
 /// The organization's document that names its agents: configuration is stored by agent, and is not searched.
 const AGENTS: &str = "agents";
-
-#[derive(Debug, Default, Serialize, Deserialize)]
-struct Agents {
-    v: u32,
-    ids: BTreeSet<String>,
-}
 
 /// `GET /v1/me`: whose key this is, for the connection tests of no-code tools.
 pub(crate) async fn me(host: &impl Platform, request: &Request<Vec<u8>>) -> Result<Reply, Problem> {
@@ -62,7 +55,7 @@ pub(crate) async fn agents(
     let account = access::check(host, request.headers(), Permission::ReadCalls).await?;
     let (limit, after) = page(request)?;
     let owner = owner(&account);
-    let known: Agents = documents::read(host, &owner, AGENTS).await?;
+    let known: Ids = documents::read(host, &owner, AGENTS).await?;
     let from = after.map_or(Bound::Unbounded, Bound::Excluded);
     let mut ids = known.ids.range((from, Bound::Unbounded));
     let some: Vec<&String> = ids.by_ref().take(limit).collect();
@@ -122,22 +115,11 @@ pub(crate) async fn telephony(
 
 /// Notes that these agents are their organizations', so that they are listed.
 pub(crate) async fn note_agents(host: &impl Platform, agents: &[Agent]) -> Result<(), Fault> {
-    let mut by_organization: BTreeMap<&String, Vec<&String>> = BTreeMap::new();
-    for agent in agents {
-        if let Some(organization) = &agent.organization {
-            let ids = by_organization.entry(organization).or_default();
-            ids.push(&agent.id);
-        }
-    }
-    for (organization, ids) in by_organization {
-        let owner = Owner::Organization(organization.clone());
-        documents::change(host, &owner, AGENTS, |known: &mut Agents| {
-            known.v = VERSION;
-            known.ids.extend(ids.iter().map(|id| (*id).clone()));
-        })
-        .await?;
-    }
-    Ok(())
+    let ids = agents.iter().filter_map(|agent| {
+        let organization = agent.organization.clone()?;
+        Some((Owner::Organization(organization), agent.id.clone()))
+    });
+    documents::note_ids(host, AGENTS, ids).await
 }
 
 /// `limit` and `cursor` of the query, which holds the last id of the page before.

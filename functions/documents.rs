@@ -1,8 +1,10 @@
 //! Documents: JSON texts of an organization or a call that many requests change, each time by compare-and-swap.
 
 use crate::{Fault, Owner, Platform};
-use serde::Serialize;
+use calls::config::VERSION;
 use serde::de::DeserializeOwned;
+use serde::{Deserialize, Serialize};
+use std::collections::{BTreeMap, BTreeSet};
 
 /// How often a change is tried while others get in its way.
 const TRIES: u32 = 100;
@@ -38,6 +40,33 @@ pub(crate) async fn change<D: Default + Serialize + DeserializeOwned, T>(
         host.pause(1 + u64::from(host.random()[0]) % most).await;
     }
     Err(Fault(format!("document {name} is too busy")))
+}
+
+/// A document that names things which are stored elsewhere and not searched there.
+#[derive(Debug, Default, Serialize, Deserialize)]
+pub(crate) struct Ids {
+    v: u32,
+    pub(crate) ids: BTreeSet<String>,
+}
+
+/// Adds ids to the documents of this name, each to that of its owner.
+pub(crate) async fn note_ids(
+    host: &impl Platform,
+    name: &str,
+    ids: impl IntoIterator<Item = (Owner, String)>,
+) -> Result<(), Fault> {
+    let mut by_owner: BTreeMap<Owner, Vec<String>> = BTreeMap::new();
+    for (owner, id) in ids {
+        by_owner.entry(owner).or_default().push(id);
+    }
+    for (owner, ids) in by_owner {
+        change(host, &owner, name, |known: &mut Ids| {
+            known.v = VERSION;
+            known.ids.extend(ids.iter().cloned());
+        })
+        .await?;
+    }
+    Ok(())
 }
 
 fn parse<D: Default + DeserializeOwned>(name: &str, text: Option<&str>) -> Result<D, Fault> {
