@@ -94,11 +94,20 @@ impl Voice {
 
     /// Takes no new call and ends a live one.
     pub fn end(&self) {
+        self.end_by(Command::Stop);
+    }
+
+    /// Takes no new call and gives a live one up as lost: the launcher that led its socket here was killed.
+    pub fn abandon(&self) {
+        self.end_by(Command::Abandon);
+    }
+
+    fn end_by(&self, command: Command) {
         self.draining.store(true, Ordering::Relaxed);
         match &*self.call() {
             None => _ = self.over.send_replace(Some(true)),
             // Fails only when the call is over already.
-            Some(call) => _ = call.commands.send(Command::Stop),
+            Some(call) => _ = call.commands.send(command),
         }
     }
 

@@ -1,5 +1,5 @@
 //! `voice`: talks on one call, then exits. `voice [--listen ADDRESS] [--with-launcher]`; the address is 0.0.0.0:$PORT
-//! otherwise; with a launcher it ends when its standard input does.
+//! otherwise; with a launcher its call is lost when its standard input ends.
 
 use anyhow::Context as _;
 use audio::call::Voice;
@@ -43,7 +43,7 @@ async fn main() -> anyhow::Result<ExitCode> {
         std::thread::spawn(move || {
             // Nothing is ever written to it, and an error ends it as well.
             let _ = std::io::stdin().read(&mut [0]);
-            orphan.end();
+            orphan.abandon();
         });
     }
 

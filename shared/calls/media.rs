@@ -56,6 +56,8 @@ pub enum Input<'a> {
     Tick,
     /// The gateway wants the call to end.
     Stop,
+    /// Whoever led the socket here is gone: nobody asked for an end, and nothing reaches the other side any more.
+    Abandoned,
     /// The socket is closed: by a close message with this code (1005 if it names none), or without one.
     Closed { code: Option<u16> },
 }
@@ -194,6 +196,7 @@ impl Session {
             Input::OptedOut => self.opted_out(now),
             Input::Tick => self.do_what_is_due(now),
             Input::Stop => self.stop(now),
+            Input::Abandoned => self.lose("the launcher that led the media socket is gone", now),
             Input::Closed { code } => self.socket_closed(code, now),
         }
     }

@@ -15,9 +15,14 @@ use tokio::time::sleep_until;
 /// What the rest of the process tells a conversation.
 pub(super) enum Command {
     Stream(Box<WebSocket>),
-    Speech { words: usize, audio: Vec<u8> },
+    Speech {
+        words: usize,
+        audio: Vec<u8>,
+    },
     SpeechFailed,
     Stop,
+    /// The launcher is gone, and with it the way to the other side.
+    Abandon,
 }
 
 /// Holds the conversation from the order to its end.
@@ -71,6 +76,7 @@ pub(super) async fn hold(
                 }
                 Some(Command::SpeechFailed) => session.handle(Input::SpeechFailed, clock.now()),
                 Some(Command::Stop) | None => session.handle(Input::Stop, clock.now()),
+                Some(Command::Abandon) => session.handle(Input::Abandoned, clock.now()),
             },
             event = line.next() => match event {
                 Event::Text(text) => session.handle(Input::Text(&text), clock.now()),

@@ -37,7 +37,8 @@ pub(super) async fn hold(
                 }
                 // Nobody makes speech for a chat.
                 Some(Command::Speech { .. } | Command::SpeechFailed) => {}
-                Some(Command::Stop) | None => chat.handle(Input::Stop, clock.now()),
+                // A chat is not kept: nobody asks how it ended.
+                Some(Command::Stop | Command::Abandon) | None => chat.handle(Input::Stop, clock.now()),
             },
             event = line.next() => match event {
                 Event::Text(text) => chat.handle(Input::Text(&text), clock.now()),

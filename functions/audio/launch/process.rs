@@ -16,7 +16,7 @@ pub(super) struct Program(PathBuf);
 /// A running voice.
 pub(super) struct Process {
     pub(super) child: Child,
-    /// Closed by the system if the launcher is killed, which the voice takes as the end.
+    /// Closed by the system if the launcher is killed, which the voice takes as the loss of its call.
     _alive: ChildStdin,
 }
 

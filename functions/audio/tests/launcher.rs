@@ -248,10 +248,7 @@ async fn sigterm_ends_the_calls() {
         (EndedBy::Gateway, "stopped".to_owned())
     );
     assert_eq!(launcher.exit_code().await, 0);
-    let alive = std::process::Command::new("kill")
-        .args(["-s", "0", &voice])
-        .status();
-    assert!(!alive.unwrap().success());
+    assert!(!runs(&voice));
 }
 
 /// The process ids of a launcher's voices.
@@ -269,17 +266,44 @@ pub(crate) fn voices_of(launcher: &Program) -> Vec<String> {
         .collect()
 }
 
+/// Each of its voices says that its call was lost, in conversation or before it; none says that somebody ended it.
 #[tokio::test]
-async fn a_killed_launcher_leaves_no_voice() {
+async fn a_killed_launcher_leaves_no_voice_and_its_calls_are_lost() {
     let gateway = Gateway::open().await;
     let mut launcher = launcher(&gateway, "process").await;
-    start(&launcher, &order(&gateway)).await;
-    gateway
-        .wait_for(|event| matches!(event, VoiceEvent::Ready { .. }))
-        .await;
+    let talking = order(&gateway);
+    for order in [&talking, &order(&gateway)] {
+        start(&launcher, order).await;
+    }
+    let ready = |event: &VoiceEvent| matches!(event, VoiceEvent::Ready { .. });
+    gateway.wait_for_all(2, ready).await;
+    let token = format!("of-{}", talking.call);
+    let mut twilio = media(&launcher, &token).await.unwrap();
+    twilio.start().await;
+    twilio.first_audio().await;
+    let voices = voices_of(&launcher);
+    assert_eq!(voices.len(), 2);
     launcher.child.kill().await.unwrap();
-    assert_eq!(
-        gateway.end().await,
-        (EndedBy::Gateway, "stopped".to_owned())
+    let lost = |event: &VoiceEvent| matches!(event, VoiceEvent::Lost { .. });
+    gateway.wait_for_all(2, lost).await;
+    let ended = |event: &VoiceEvent| matches!(event, VoiceEvent::Ended { .. });
+    assert!(
+        !gateway.events().iter().any(ended),
+        "{:?}",
+        gateway.events()
     );
+    let since = Instant::now();
+    while voices.iter().any(|voice| runs(voice)) {
+        assert!(since.elapsed() < Duration::from_secs(10), "voices go on");
+        sleep(Duration::from_millis(50)).await;
+    }
+}
+
+/// Whether there is a process of this id.
+fn runs(process: &str) -> bool {
+    let found = std::process::Command::new("kill")
+        .args(["-s", "0", process])
+        .stderr(std::process::Stdio::null())
+        .status();
+    found.unwrap().success()
 }

@@ -78,6 +78,14 @@ impl Gateway {
         events.into_iter().find(what).unwrap()
     }
 
+    /// Waits until so many of them were reported.
+    pub(crate) async fn wait_for_all(&self, count: usize, what: impl Fn(&VoiceEvent) -> bool) {
+        let mut seen = self.inner.events.subscribe();
+        let all = |events: &Vec<VoiceEvent>| events.iter().filter(|event| what(event)).count();
+        let found = timeout(LONG, seen.wait_for(|events| all(events) >= count)).await;
+        assert!(found.is_ok(), "only {:?}", self.events());
+    }
+
     pub(crate) async fn end(&self) -> (EndedBy, String) {
         match self
             .wait_for(|event| matches!(event, VoiceEvent::Ended { .. }))

@@ -422,6 +422,24 @@ fn a_broken_socket_is_a_lost_call_unless_the_gateway_ended_it() {
     assert!(!lost(true));
 }
 
+/// The launcher was killed: its sockets broke just before, or a moment later, and nobody asked for an end.
+#[test]
+fn a_session_without_its_launcher_is_a_lost_call() {
+    for broke in [true, false] {
+        let mut phone = Phone::answered(order());
+        phone.wait(600);
+        if broke {
+            phone.give(Input::Closed { code: None });
+        }
+        phone.give(Input::Abandoned);
+        assert!(phone.closed && phone.session.is_over());
+        assert!(
+            matches!(phone.events.last(), Some(VoiceEvent::Lost { cause, .. }) if cause.contains("launcher"))
+        );
+        assert_eq!(phone.lines(), ["agent: Good morning—"]);
+    }
+}
+
 #[test]
 fn no_media_is_a_lost_call() {
     let mut phone = Phone::new(order());
