@@ -20,13 +20,22 @@ use calls::time::Time;
 use destination::{Refused, Wanted};
 use http::{Request, Response};
 use serde_json::Value;
+use std::rc::Rc;
 
 /// How long a receiver may take to answer.
 const ANSWER_MS: u64 = 10_000;
 /// How many attempts of one call are under way at once: a Worker has six connections.
 const AT_ONCE: usize = 6;
+/// How long a wake-up goes on to claim deliveries, in seconds; the next one takes up what is left.
+const ROUND_S: u64 = 20;
 /// How much of a receiver's answer is kept, in characters.
 const EXCERPT: usize = 200;
+
+/// Whether the reports of one kind were composed.
+pub(crate) async fn composed(host: &impl Platform, id: CallId, kind: Kind) -> Result<bool, Fault> {
+    let outbox: Outbox = documents::read(host, &Owner::Call(id), outbox::DOCUMENT).await?;
+    Ok(outbox.has(kind))
+}
 
 /// Composes the reports of one kind, about what happened at `at`, unless that was done before. What is said is frozen
 /// with it.
@@ -37,9 +46,7 @@ pub(crate) async fn compose(
     kind: Kind,
     at: Time,
 ) -> Result<(), Fault> {
-    let owner = Owner::Call(id);
-    let outbox: Outbox = documents::read(host, &owner, outbox::DOCUMENT).await?;
-    if outbox.has(kind) {
+    if composed(host, id, kind).await? {
         return Ok(());
     }
     let mut targets = targets(host, &standing.record, kind).await?;
@@ -49,7 +56,7 @@ pub(crate) async fn compose(
         return Ok(());
     }
     let now = host.now();
-    documents::change(host, &owner, outbox::DOCUMENT, |outbox: &mut Outbox| {
+    change(host, id, |outbox| {
         let head = Head {
             kind,
             at,
@@ -74,7 +81,7 @@ pub(crate) async fn deliver(
     let outbox: Outbox = documents::read(host, &Owner::Call(id), outbox::DOCUMENT).await?;
     list(host, id, &standing.record, &outbox).await?;
     match outbox.next() {
-        Some(next) if next <= host.now() => send(host, id, standing, &outbox.bodies).await,
+        Some(next) if next <= host.now() => send(host, id, standing).await,
         next => Ok(next),
     }
 }
@@ -138,84 +145,118 @@ async fn list(
         let number = host
             .append(&organization, &series(webhook), &[entry])
             .await?;
-        documents::change(
-            host,
-            &Owner::Call(id),
-            outbox::DOCUMENT,
-            |outbox: &mut Outbox| {
-                if let Some(delivery) = outbox.delivery_mut(&delivery.id) {
-                    delivery.listed.get_or_insert(number);
-                }
-            },
-        )
+        change(host, id, |outbox| {
+            if let Some(delivery) = outbox.delivery_mut(&delivery.id) {
+                delivery.listed.get_or_insert(number);
+            }
+        })
         .await?;
     }
     Ok(())
 }
 
-/// Claims what is due, makes one attempt of each, and enters what came of it.
+/// Claims what is due and makes one attempt of each, so many at a time. As one comes to its end, that is entered and the
+/// next is claimed: no receiver waits for a slower one.
 async fn send(
     host: &impl Platform,
     id: CallId,
     standing: &Standing,
-    bodies: &[String],
 ) -> Result<Option<Time>, Fault> {
-    let owner = Owner::Call(id);
     let now = host.now();
-    let claimed = documents::change(host, &owner, outbox::DOCUMENT, |outbox: &mut Outbox| {
-        outbox.claim(now, AT_ONCE)
-    })
-    .await?;
-    // As they stand now: somebody may have unsubscribed, or had a secret replaced.
-    let webhooks = webhooks::read(host, &standing.record.organization).await?;
+    let claimed = change(host, id, |outbox| claim(outbox, now, AT_ONCE)).await?;
+    let until = now.plus_s(ROUND_S);
     let pushed = claimed
         .iter()
-        .any(|delivery| delivery.target == Target::Push);
-    let push = match pushed {
-        true => push(host, &standing.record, Kind::CallEnded).await?,
-        false => None,
-    };
-    let now_wanted = Wanted {
-        webhooks: &webhooks,
-        push: push.as_ref(),
-    };
-    let sent = join::all(claimed.iter().map(|delivery| {
-        let body = bodies.get(delivery.body);
-        let body = body.map_or("", String::as_str);
-        let request = destination::request(host, &standing.record, &now_wanted, delivery, body);
-        attempt(host, id, delivery, request)
-    }))
-    .await;
-    for (delivery, sent) in claimed.iter().zip(&sent) {
-        if let (Some(webhook), Sent::Finished(finished)) = (delivery.target.webhook(), sent)
-            && finished.verdict == Verdict::Gone
-        {
-            webhooks::disable(host, &standing.record.organization, webhook, host.now()).await?;
+        .any(|claimed| claimed.delivery.target == Target::Push);
+    let wanted = Rc::new(Wanted::now(host, &standing.record, pushed).await?);
+    let sent = join::all(claimed.into_iter().map(|first| {
+        let wanted = wanted.clone();
+        keep_sending(host, id, standing, first, wanted, until)
+    }));
+    for sent in sent.await {
+        sent?;
+    }
+    let outbox: Outbox = documents::read(host, &Owner::Call(id), outbox::DOCUMENT).await?;
+    Ok(outbox.next())
+}
+
+/// Makes one attempt after the other, as long as more is due.
+async fn keep_sending(
+    host: &impl Platform,
+    id: CallId,
+    standing: &Standing,
+    first: Claimed,
+    mut wanted: Rc<Wanted>,
+    until: Time,
+) -> Result<(), Fault> {
+    let record = &standing.record;
+    let mut next = Some(first);
+    while let Some(Claimed { delivery, body }) = next {
+        let request = destination::request(host, record, &wanted, &delivery, &body);
+        let sent = attempt(host, id, &delivery, request).await;
+        next = enter(host, id, record, &delivery, &sent, until).await?;
+        if let Some(Claimed { delivery, .. }) = &next {
+            let pushed = delivery.target == Target::Push;
+            wanted = Rc::new(Wanted::now(host, record, pushed).await?);
         }
     }
-    let outbox = documents::change(host, &owner, outbox::DOCUMENT, |outbox: &mut Outbox| {
-        for (delivery, sent) in claimed.iter().zip(&sent) {
-            match sent {
-                Sent::Finished(finished) => outbox.finish(&delivery.id, finished),
-                Sent::Unsubscribed => outbox.cancel(&delivery.id),
-            }
+    Ok(())
+}
+
+/// A delivery that is ours for one attempt, and what it says.
+struct Claimed {
+    delivery: Delivery,
+    body: String,
+}
+
+fn claim(outbox: &mut Outbox, now: Time, most: usize) -> Vec<Claimed> {
+    let claimed = outbox.claim(now, most);
+    let bodies = &outbox.bodies;
+    let with_body = claimed.into_iter().map(|delivery| Claimed {
+        body: bodies.get(delivery.body).cloned().unwrap_or_default(),
+        delivery,
+    });
+    with_body.collect()
+}
+
+/// Enters what came of an attempt, and claims the next delivery that is due, until the round is over.
+async fn enter(
+    host: &impl Platform,
+    id: CallId,
+    record: &Record,
+    delivery: &Delivery,
+    sent: &Sent,
+    until: Time,
+) -> Result<Option<Claimed>, Fault> {
+    let now = host.now();
+    if let (Some(webhook), Sent::Finished(finished)) = (delivery.target.webhook(), sent)
+        && finished.verdict == Verdict::Gone
+    {
+        webhooks::disable(host, &record.organization, webhook, now).await?;
+    }
+    let (state, next) = change(host, id, |outbox| {
+        match sent {
+            Sent::Finished(finished) => outbox.finish(&delivery.id, finished),
+            Sent::Unsubscribed => outbox.cancel(&delivery.id),
         }
-        outbox.clone()
+        let state = outbox.delivery(&delivery.id).map(|delivery| delivery.state);
+        let more = usize::from(now < until);
+        (state, claim(outbox, now, more).pop())
     })
     .await?;
-    for delivery in &claimed {
-        let dead = |delivery: &&Delivery| delivery.state == State::Dead;
-        if let Some(dead) = outbox.delivery(&delivery.id).filter(dead) {
-            settle::log(
-                host,
-                "warn",
-                "a report could not be delivered",
-                &id,
-                &dead.id,
-            );
-        }
+    if state == Some(State::Dead) {
+        let message = "a report could not be delivered";
+        settle::log(host, "warn", message, &id, &delivery.id);
     }
-    Ok(outbox.next())
+    Ok(next)
+}
+
+async fn change<T>(
+    host: &impl Platform,
+    id: CallId,
+    change: impl FnMut(&mut Outbox) -> T,
+) -> Result<T, Fault> {
+    documents::change(host, &Owner::Call(id), outbox::DOCUMENT, change).await
 }
 
 /// What became of a claimed delivery.

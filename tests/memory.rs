@@ -541,6 +541,9 @@ impl Platform for Memory {
                         .into_iter()
                         .for_each(|id| self.wake(id));
                 }
+                if self.outside.hangs(&request) {
+                    std::future::pending().await
+                }
                 self.outside.answer(request)
             }
         }

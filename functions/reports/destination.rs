@@ -1,9 +1,11 @@
 //! Where a delivery goes and what signs it, looked up for each attempt: the URL's rules, the webhook and its secrets may
 //! have changed since the last.
 
-use crate::{Platform, crm};
+use super::webhooks;
+use crate::{Fault, Platform, crm};
 use calls::crm::{header_owner, open_headers};
 use calls::record::Record;
+use calls::report::Kind;
 use calls::report::outbox::{Delivery, Target};
 use calls::report::signature;
 use calls::report::webhooks::{Signing, Webhooks, secret_owner};
@@ -27,22 +29,40 @@ pub(super) enum Refused {
 }
 
 /// Who is to be told, as it is configured now.
-pub(super) struct Wanted<'a> {
-    pub(super) webhooks: &'a Webhooks,
-    pub(super) push: Option<&'a Push>,
+pub(super) struct Wanted {
+    webhooks: Webhooks,
+    push: Option<Push>,
+}
+
+impl Wanted {
+    /// `pushed`: an agent's CRM is among them.
+    pub(super) async fn now(
+        host: &impl Platform,
+        record: &Record,
+        pushed: bool,
+    ) -> Result<Wanted, Fault> {
+        let push = match pushed {
+            true => super::push(host, record, Kind::CallEnded).await?,
+            false => None,
+        };
+        Ok(Wanted {
+            webhooks: webhooks::read(host, &record.organization).await?,
+            push,
+        })
+    }
 }
 
 /// The request of one attempt.
 pub(super) fn request(
     host: &impl Platform,
     record: &Record,
-    wanted: &Wanted<'_>,
+    wanted: &Wanted,
     delivery: &Delivery,
     body: &str,
 ) -> Result<Request<Vec<u8>>, Refused> {
-    let webhooks = wanted.webhooks;
+    let webhooks = &wanted.webhooks;
     let (url, signing, owner) = match &delivery.target {
-        Target::Push => return push(host, record, wanted.push, delivery, body),
+        Target::Push => return push(host, record, wanted.push.as_ref(), delivery, body),
         Target::Callback => (
             record.callback_url.clone().unwrap_or_default(),
             webhooks.callbacks.as_ref(),

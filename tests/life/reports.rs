@@ -10,6 +10,7 @@ use calls::time::Time;
 use functions::SendError;
 use http::{Request, Response};
 use serde_json::{Value, json};
+use std::task::{Context, Waker};
 use tests::driver::Driver;
 use tests::memory::Memory;
 
@@ -174,6 +175,32 @@ fn allomia_is_told_its_status_body() {
         shown
     );
     assert_eq!(shown["status"], "busy");
+}
+
+/// More receivers than are told at once, and one that takes long: the others are told meanwhile, and that is kept.
+#[test]
+fn a_slow_receiver_holds_up_no_other() {
+    let memory = Memory::demo();
+    let url = |number: usize| format!("https://hooks.example/{number}");
+    for number in 0..9 {
+        subscribe(&memory, &url(number));
+    }
+    let placed = place(memory, Some(CALLBACK));
+    placed.status("busy");
+    placed.memory.outside.hanging.borrow_mut().insert(url(1));
+    let mut waking = Box::pin(functions::wake(&placed.memory, placed.id()));
+    let mut context = Context::from_waker(Waker::noop());
+    assert!(waking.as_mut().poll(&mut context).is_pending());
+    let states = placed.states();
+    let delivered = states.iter().filter(|state| *state == "delivered");
+    assert_eq!((delivered.count(), states[1].as_str()), (9, "pending"));
+    // The host dies with it: nobody else is told again.
+    drop(waking);
+    placed.memory.outside.hanging.borrow_mut().clear();
+    placed.pass(60);
+    assert_eq!(placed.states(), ["delivered"; 10]);
+    let told: Vec<usize> = (0..9).map(|number| placed.to(&url(number)).len()).collect();
+    assert_eq!(told, [1, 2, 1, 1, 1, 1, 1, 1, 1]);
 }
 
 #[test]

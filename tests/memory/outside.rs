@@ -3,7 +3,7 @@
 use functions::SendError;
 use http::{Request, Response};
 use std::cell::{Cell, RefCell};
-use std::collections::{BTreeMap, VecDeque};
+use std::collections::{BTreeMap, BTreeSet, VecDeque};
 
 /// Every server that is not Twilio: customers' endpoints, CRMs, a model.
 #[derive(Default)]
@@ -14,6 +14,8 @@ pub struct Outside {
     pub answers: RefCell<BTreeMap<String, VecDeque<Answered>>>,
     /// Whether every call is woken once more while one of them waits for its answer.
     pub wakes: Cell<bool>,
+    /// URLs whose servers take requests and never answer.
+    pub hanging: RefCell<BTreeSet<String>>,
 }
 
 type Answered = Result<Response<Vec<u8>>, SendError>;
@@ -23,6 +25,16 @@ impl Outside {
     pub fn will_answer(&self, url: &str, answer: Answered) {
         let mut answers = self.answers.borrow_mut();
         answers.entry(url.to_owned()).or_default().push_back(answer);
+    }
+
+    /// Whether nobody will ever answer this request, which has then arrived all the same.
+    pub(crate) fn hangs(&self, request: &Request<Vec<u8>>) -> bool {
+        let url = request.uri().to_string();
+        let hangs = self.hanging.borrow().contains(&url);
+        if hangs {
+            self.seen.borrow_mut().push(request.clone());
+        }
+        hangs
     }
 
     pub(crate) fn answer(&self, request: Request<Vec<u8>>) -> Answered {

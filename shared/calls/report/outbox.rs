@@ -203,17 +203,19 @@ impl Outbox {
             .find(|delivery| delivery.id == id)
     }
 
-    /// Claims what is due, at most `most`, and returns it as it then stands.
+    /// Claims what is due, at most `most`, longest due first, and returns it as it then stands.
     pub fn claim(&mut self, now: Time, most: usize) -> Vec<Delivery> {
-        let due = self
+        let mut due: Vec<&mut Delivery> = self
             .deliveries
             .iter_mut()
-            .filter(|delivery| delivery.due().is_some_and(|at| at <= now));
+            .filter(|delivery| delivery.due().is_some_and(|at| at <= now))
+            .collect();
+        due.sort_by_key(|delivery| delivery.due());
         let claim = |delivery: &mut Delivery| {
             delivery.claimed = Some(now.plus_s(CLAIM_S));
             delivery.clone()
         };
-        due.take(most).map(claim).collect()
+        due.into_iter().take(most).map(claim).collect()
     }
 
     /// Enters what an attempt came to. Entered twice, it stands there once.

@@ -146,3 +146,20 @@ fn it_is_stored_and_read() {
     let text = serde_json::to_string(&outbox).unwrap();
     assert_eq!(serde_json::from_str::<Outbox>(&text).unwrap(), outbox);
 }
+
+#[test]
+fn who_waits_longest_is_claimed_first() {
+    let mut outbox = Outbox::default();
+    let webhook = |id: &str| Target::Webhook { id: id.to_owned() };
+    let reports = ["wh_1", "wh_2", "wh_3"].map(|id| (webhook(id), "a".to_owned()));
+    outbox.compose(1, call(), Kind::CallEnded, reports.into(), Time(0));
+    let first = outbox.claim(Time(0), 1).remove(0);
+    assert_eq!(first.target, webhook("wh_1"));
+    let again = Verdict::Again { no_sooner_s: 0 };
+    outbox.finish(&first.id, &finished(&first, Time(0), again));
+    // It is due again by now, and the others have not been tried once.
+    let later = Time(3_600_000);
+    let claimed = outbox.claim(later, 2);
+    assert_eq!(claimed[0].target, webhook("wh_2"));
+    assert_eq!(claimed[1].target, webhook("wh_3"));
+}
