@@ -1,6 +1,7 @@
 //! What follows a call's end: what it held is freed, and its next attempt is planned. Each step can be cut short
 //! anywhere and is gone through again.
 
+use crate::analysis::Stands;
 use crate::ledger::Standing;
 use crate::{Fault, Platform, analysis, chat, contacts, reports, retry};
 use calls::id::CallId;
@@ -25,7 +26,16 @@ pub(crate) async fn go_on(
     }
     // Before anything is reported, which says whether another attempt follows.
     let mut standing = retry::plan(host, id, standing).await?;
-    let analysis = analysis::go_on(host, id, &mut standing).await?;
+    let analysis = match analysis::go_on(host, id, &mut standing).await? {
+        Stands::Next(next) => next,
+        Stands::Begun(until) => {
+            // Where the end is reported all the same, that attempt has failed.
+            if !reports::composed(host, id, Kind::CallEnded).await? {
+                return Ok(Some(until));
+            }
+            Some(until)
+        }
+    };
     if let Some(verdict) = standing.call.ended() {
         reports::compose(host, id, &standing, Kind::CallEnded, verdict.at).await?;
     }

@@ -111,7 +111,10 @@ async fn dial(
     };
     let decided = decide(host, id, mine.clone()).await?;
     if decided != mine {
-        fire::let_go(host, organization, id, &record).await?;
+        // Where another waker dials it, what was taken is the call's own, and so that waker's.
+        if !matches!(decided, Decided::Fire { .. }) {
+            fire::let_go(host, organization, id, &record).await?;
+        }
         return follow(host, id, &record, decided).await;
     }
     match fire::fire(host, id, record, &auth, Some(at)).await {

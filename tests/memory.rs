@@ -65,6 +65,8 @@ pub struct Memory {
     pub voiceless: Cell<bool>,
     /// The call that is being woken.
     woken: Cell<Option<CallId>>,
+    /// After so many more operations that change something, another waker comes to the call, and does all it finds to do.
+    pub rival: Cell<Option<(usize, CallId)>>,
     /// The next so many operations that change something fail …
     pub failing: Cell<usize>,
     /// … after so many have worked.
@@ -123,6 +125,7 @@ impl Memory {
             unread: Cell::new(false),
             voiceless: Cell::new(false),
             woken: Cell::new(None),
+            rival: Cell::new(None),
             failing: Cell::new(0),
             working: Cell::new(0),
         }
@@ -249,6 +252,12 @@ impl Memory {
     }
 
     fn may_fail(&self) -> Result<(), Fault> {
+        if let Some((left, call)) = self.rival.take() {
+            match left.checked_sub(1) {
+                Some(left) => self.rival.set(Some((left, call))),
+                None => self.wake(call),
+            }
+        }
         if let Some(left) = self.working.get().checked_sub(1) {
             self.working.set(left);
             return Ok(());

@@ -169,3 +169,28 @@ fn a_host_that_dies_asks_again_later() {
         placed.holds_nothing();
     }
 }
+
+/// Another waker comes while the model thinks: the end is reported once, by whoever asked it, and says what it answered.
+#[test]
+fn two_wakers_wait_for_the_first_answer() {
+    let placed = placed(vec![says(PAID)]);
+    let hook = "https://hooks.example/a";
+    let body = json!({ "url": hook, "events": ["call.ended", "call.analysis_ready"] });
+    let request = Request::post("/v1/webhooks").header("x-api-key", KEY);
+    let request = request.body(body.to_string().into_bytes()).unwrap();
+    assert_eq!(placed.memory.put_to(request).status(), 201);
+    placed.memory.outside.wakes.set(true);
+    placed.voice_ended(EndedBy::Contact, "contact_hung_up");
+    placed.status("completed");
+    placed.pass(100);
+    let seen = placed.memory.outside.seen.borrow();
+    let told: Vec<Value> = seen
+        .iter()
+        .filter(|request| request.uri() == hook)
+        .map(|request| serde_json::from_slice(request.body()).unwrap())
+        .collect();
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert_eq!(told[0]["type"], "call.ended");
+    let analysis = &told[0]["data"]["post_call_analysis"];
+    assert_eq!(analysis["DISPOSITION"], "PROMISED", "{:#}", told[0]);
+}

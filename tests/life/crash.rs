@@ -1,8 +1,11 @@
-//! Stores that fail and hosts that die at any step of a call, and what a call costs.
+//! Stores that fail, hosts that die and wakers that meet at any step of a call, and what a call costs.
 
+use super::later::{asked, create, ends, pass, status};
 use super::{Placed, TOKEN, place_in, trigger};
 use calls::voice::{EndedBy, Line, Speaker, VoiceEvent};
+use functions::Platform;
 use http::Response;
+use serde_json::json;
 use tests::driver::Driver;
 use tests::memory::Memory;
 
@@ -171,6 +174,38 @@ fn any_write_fails() {
         }
         assert!(after > 10, "only {after} writes were found");
     }
+}
+
+/// Another waker comes between any two steps of a scheduled call's life and does all it finds to do: the call is dialled
+/// once, keeps its seat while it is live, and is reported once.
+#[test]
+fn two_wakers_at_any_step() {
+    let mut step = 0;
+    loop {
+        let memory = Memory::demo();
+        let times = json!({
+            "earliest_at": memory.now().plus_s(5).rfc3339(),
+            "latest_at": memory.now().plus_s(100).rfc3339(),
+            "callback_url": "https://crm.example/done",
+        });
+        let id = create(&memory, "+15005550010", times);
+        memory.pass_s(5);
+        memory.rival.set(Some((step, id)));
+        pass(&memory, 1);
+        assert_eq!(asked(&memory), 1, "step {step}");
+        let taken = tests::finish(memory.seats_taken("demo"));
+        assert_eq!(taken, Ok(1), "step {step}: a live call without a seat");
+        status(&memory, 0, "busy");
+        pass(&memory, 90);
+        ends(&memory, id, "busy", "busy");
+        assert_eq!(asked(&memory), 1, "step {step}");
+        assert_eq!(memory.outside.seen.borrow().len(), 1, "step {step}");
+        if memory.rival.take().is_some() {
+            break;
+        }
+        step += 1;
+    }
+    assert!(step > 10, "only {step} steps were found");
 }
 
 /// What a call costs in operations, printed for the benchmark: to the trigger's answer, and to the call's end.
