@@ -40,6 +40,7 @@ mod status;
 mod store;
 mod suppressions;
 mod tenants;
+mod tick;
 mod trigger;
 mod voice;
 mod webhook;
@@ -55,7 +56,7 @@ use calls::dialect::voicing::Voicing;
 use calls::id::CallId;
 use calls::problem::Problem;
 use http::{Method, Request};
-pub use platform::{Due, Entries, Facts, Fault, Opened, Owner, Platform, SendError};
+pub use platform::{Entries, Facts, Fault, Opened, Owner, Platform, SendError};
 use reply::Reply;
 use reports::{deliveries, webhooks};
 pub use settle::{audio_lost, wake};
@@ -368,7 +369,11 @@ async fn route(
         }
         ["internal", "tick"] => {
             only("POST")?;
-            settle::tick(host, request).await?
+            tick::tick(host, request).await?
+        }
+        ["internal", "wake", call] => {
+            only("POST")?;
+            tick::wake(host, request, call).await?
         }
         _ => return Err(Problem::NoRoute),
     };

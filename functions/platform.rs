@@ -56,13 +56,6 @@ pub struct Entries {
     pub found: Vec<(u64, String)>,
 }
 
-/// Calls to wake, and how far the index was read to find them (the host's own mark).
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Due {
-    pub calls: Vec<CallId>,
-    pub mark: u64,
-}
-
 /// The world outside the handlers: a clock, randomness, storage, the network, and whoever starts voice containers.
 ///
 /// Every stored value is JSON text. A method that returns `Ok` has done its work durably; one that returns
@@ -107,11 +100,11 @@ pub trait Platform {
     /// Has `wake` called for this call at `at` or soon after. An earlier wake-up already asked for stays.
     async fn wake_at(&self, call: CallId, at: Time) -> Result<(), Fault>;
 
-    /// Calls whose wake-up time has come, at most `most`, for the sweep that drives hosts without alarms.
-    /// On Workers the call's own alarm does this and nothing is ever due here.
-    async fn due(&self, most: usize) -> Result<Due, Fault>;
-    /// Tells that every call of `due` was woken or asked for another wake-up.
-    async fn swept(&self, due: &Due) -> Result<(), Fault>;
+    /// Gives out calls whose wake-up time has come, at most `most`, each with a ticket, where there are no alarms. Each comes
+    /// again at `again`, unless its ticket is handed in before. On Workers nothing is ever due here.
+    async fn due(&self, most: usize, again: Time) -> Result<Vec<(CallId, String)>, Fault>;
+    /// Hands a ticket in: its call was woken, and has asked for what it needs next. One that is not known does nothing.
+    async fn woken(&self, call: CallId, ticket: &str) -> Result<(), Fault>;
 
     // Documents and series: seen by every reader once they are written.
 

@@ -1,9 +1,8 @@
 //! Bringing calls to their end: the verdict, its consequences, and the deadlines that make sure it comes.
 
 use crate::ledger::{self, Standing};
-use crate::reply::{self, Reply};
 use crate::sids::Known;
-use crate::{Fault, Platform, aftermath, join, reconcile, retry, schedule, sids, voice};
+use crate::{Fault, Platform, aftermath, reconcile, retry, schedule, sids};
 use calls::call::Verdict;
 use calls::event::{Event, Outcome};
 use calls::id::CallId;
@@ -12,13 +11,10 @@ use calls::record::Record;
 use calls::time::Time;
 use calls::twilio::dial;
 use calls::voice::{EndedBy, Kind, VoiceEvent};
-use http::Request;
 use serde_json::{Value, json};
 
 /// How long after a missed deadline the next look is taken.
-const LOOK_AGAIN_S: u64 = 15;
-/// How many due calls one tick wakes.
-const CALLS_PER_TICK: usize = 20;
+pub(crate) const LOOK_AGAIN_S: u64 = 15;
 
 /// Ends the call if its facts suffice, else makes sure it is looked at again in time.
 pub(crate) async fn after(
@@ -116,8 +112,8 @@ async fn end(
 
 /// Does what is due for one call and says when to be called again; `None` when the call is over.
 ///
-/// Workers calls it from the call's alarm, Spin for each call in the due-index, both at the time asked for by
-/// [`Platform::open_call`] and [`Platform::wake_at`].
+/// Workers calls it from the call's alarm, Spin as the launcher asks for it ([`crate::tick`]), both at the time asked for
+/// by [`Platform::open_call`] and [`Platform::wake_at`]. Two who call it at once do nothing twice.
 pub async fn wake(host: &impl Platform, id: CallId) -> Result<Option<Time>, Fault> {
     let Some(standing) = ledger::read(host, id).await? else {
         return Ok(None);
@@ -229,42 +225,6 @@ pub async fn audio_lost(host: &impl Platform, id: CallId, cause: &str) -> Result
     }
     let standing = ledger::add(host, id, &[Event::Voice(lost)]).await?;
     after(host, id, &standing).await
-}
-
-/// `POST /internal/tick`: wakes calls that are due, on hosts without alarms. Signed by the launcher.
-pub(crate) async fn tick(
-    host: &impl Platform,
-    request: &Request<Vec<u8>>,
-) -> Result<Reply, Problem> {
-    voice::from_launcher(host, request)?;
-    let due = host.due(CALLS_PER_TICK).await?;
-    // All at once: one call waits for a slow receiver of its reports, the next for Twilio.
-    let woken = join::all(due.calls.iter().map(|id| wake_for_tick(host, *id)));
-    for woken in woken.await {
-        woken?;
-    }
-    host.swept(&due).await?;
-    let more = due.calls.len() >= CALLS_PER_TICK;
-    Ok(reply::json_reply(
-        200,
-        &json!({ "woken": due.calls.len(), "more": more }),
-    ))
-}
-
-/// Wakes one call, and has it woken again when it asks for that, or when waking failed.
-async fn wake_for_tick(host: &impl Platform, id: CallId) -> Result<(), Fault> {
-    let again = match wake(host, id).await {
-        Ok(again) => again,
-        Err(Fault(cause)) => {
-            let message = "a call could not be woken and will be again";
-            log(host, "error", message, &id, &cause);
-            Some(host.now().plus_s(LOOK_AGAIN_S))
-        }
-    };
-    match again {
-        Some(at) => host.wake_at(id, at).await,
-        None => Ok(()),
-    }
 }
 
 /// One line in the log about a call.

@@ -11,7 +11,7 @@ use calls::secret::Secret;
 use calls::settings::{EncryptionKey, Launcher, Settings};
 use calls::time::Time;
 use calls::voice::StartOrder;
-use functions::{Due, Entries, Facts, Fault, Opened, Owner, Platform, SendError};
+use functions::{Entries, Facts, Fault, Opened, Owner, Platform, SendError};
 use http::{Request, Response};
 use std::cell::{Cell, RefCell};
 use std::collections::{BTreeMap, BTreeSet};
@@ -50,6 +50,8 @@ pub struct Memory {
     pub config: Kv,
     pub calls: RefCell<BTreeMap<CallId, Facts>>,
     pub wakes: RefCell<BTreeMap<CallId, Time>>,
+    /// Calls that were given out to be woken, and when they come again.
+    pub given_out: RefCell<BTreeMap<CallId, Time>>,
     pub documents: RefCell<BTreeMap<(Owner, String), String>>,
     pub series: RefCell<BTreeMap<(Owner, String), Vec<String>>>,
     pub seats: RefCell<BTreeMap<String, Seats>>,
@@ -113,6 +115,7 @@ impl Memory {
             config: Kv::late(),
             calls: RefCell::default(),
             wakes: RefCell::default(),
+            given_out: RefCell::default(),
             documents: RefCell::default(),
             series: RefCell::default(),
             seats: RefCell::default(),
@@ -395,25 +398,32 @@ impl Platform for Memory {
         Ok(())
     }
 
-    async fn due(&self, most: usize) -> Result<Due, Fault> {
+    async fn due(&self, most: usize, again: Time) -> Result<Vec<(CallId, String)>, Fault> {
         self.may_be_read()?;
         let now = self.now.get();
-        let wakes = self.wakes.borrow();
-        let calls = wakes
-            .iter()
+        let (mut wakes, mut given_out) = (self.wakes.borrow_mut(), self.given_out.borrow_mut());
+        let all = wakes.iter().chain(given_out.iter());
+        let due: BTreeSet<CallId> = all
             .filter(|(_, at)| **at <= now)
             .map(|(id, _)| *id)
             .take(most)
             .collect();
-        Ok(Due { calls, mark: now.0 })
+        for call in &due {
+            wakes.remove(call);
+            given_out.insert(*call, again);
+        }
+        let ticket = |call| (call, again.0.to_string());
+        Ok(due.into_iter().map(ticket).collect())
     }
 
-    async fn swept(&self, due: &Due) -> Result<(), Fault> {
-        let mut wakes = self.wakes.borrow_mut();
-        for call in &due.calls {
-            if wakes.get(call).is_some_and(|at| at.0 <= due.mark) {
-                wakes.remove(call);
-            }
+    async fn woken(&self, call: CallId, ticket: &str) -> Result<(), Fault> {
+        self.may_fail()?;
+        let mut given_out = self.given_out.borrow_mut();
+        if given_out
+            .get(&call)
+            .is_some_and(|at| at.0.to_string() == ticket)
+        {
+            given_out.remove(&call);
         }
         Ok(())
     }

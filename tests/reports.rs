@@ -1,6 +1,7 @@
 //! Reports of calls on a running stack, received by the simulator's inbox and checked with the library their receivers use.
 //! `cargo verify` starts the stack and sets `GATEWAY` and `SIMULATOR`.
 
+use calls::time::Time;
 use http::Request;
 use serde_json::{Value, json};
 use std::io::Write as _;
@@ -237,6 +238,37 @@ fn a_slow_receiver_hears_again() {
     assert_eq!(id(0), id(1));
     let delivery = becomes(http, DEMO, &call, "delivered");
     assert_eq!(delivery["attempts"][0]["error"], "no answer");
+}
+
+/// While an endpoint keeps reports of one organization waiting, a call of another is dialled within its few seconds.
+#[test]
+#[ignore = "needs a running stack: cargo verify"]
+fn a_receiver_that_hangs_holds_up_no_other_organization() {
+    let http = &Http::from_env();
+    let inbox = Inbox::new(http, "hangs");
+    inbox.will_answer(&json!({ "delay_ms": 13_000, "times": 1 }));
+    let reported = place(http, DEMO, Some(&inbox));
+    inbox.wait_for(&reported, 1);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let now = Time(u64::try_from(now.as_millis()).unwrap());
+    let body = json!({
+        "agent_id": "other-agent", "to": "+15005550010",
+        "earliest_at": now.plus_s(2).rfc3339(), "latest_at": now.plus_s(8).rfc3339(),
+    });
+    let (status, shown) = ask(http, OTHER, "POST", "/v1/calls", &body);
+    assert_eq!(status, 201, "{shown}");
+    let path = format!("/v1/calls/{}", shown["id"].as_str().unwrap());
+    let begun = Instant::now();
+    let call = loop {
+        let (_, call) = ask(http, OTHER, "GET", &path, &Value::Null);
+        if call["status"] == "ended" {
+            break call;
+        }
+        assert!(begun.elapsed() < Duration::from_secs(40), "{call:#}");
+        std::thread::sleep(Duration::from_millis(200));
+    };
+    assert_eq!(call["outcome"], "busy", "{call:#}");
+    becomes(http, DEMO, &reported, "delivered");
 }
 
 #[test]

@@ -112,7 +112,7 @@ impl Launcher {
 
     /// Has the gateway do what is due, for ever.
     pub async fn tick(self: Arc<Launcher>) {
-        tick::keep_ticking(&self.gateway).await;
+        tick::keep_ticking(self).await;
     }
 
     /// Ends every call and waits until every voice is gone.

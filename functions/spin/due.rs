@@ -6,7 +6,9 @@
 //!
 //! Why no wake-up is lost, whoever ends between any two steps:
 //! - An entry is stored after its number was counted. Ending in between leaves a hole, and the caller was told nothing yet.
-//! - An entry is deleted only after its call was woken or asked for another wake-up. Ending before that wakes it twice, which does nothing.
+//! - Who takes a call out stores another entry for it, a while ahead, before its entries are deleted; its place is the ticket.
+//!   That one is deleted when the call was woken and has asked for what it needs next. Ending before that wakes it twice,
+//!   which does nothing.
 //! - The mark moves only over buckets that lie [`GRACE_S`] back, further than clocks differ and requests stand still;
 //!   who stores an entry looks at the mark afterwards, and finding it past his bucket stores another in a later one.
 //! - The mark may be set back by a slow sweep; then done buckets are read again and found empty.
@@ -16,6 +18,7 @@ use calls::id::CallId;
 use calls::time::Time;
 use functions::Fault;
 use futures::future::try_join_all;
+use std::collections::BTreeMap;
 
 /// How far back the mark stays.
 const GRACE_S: u64 = 30;
@@ -33,16 +36,17 @@ const MARK: &str = "due/mark";
 /// A place in the index that is counted but not yet stored.
 pub(crate) struct Slot {
     bucket: u64,
+    number: u64,
     /// What to store.
     pub(crate) pairs: Vec<(String, String)>,
 }
 
 /// What a sweep found.
 #[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Sweep {
-    pub(crate) calls: Vec<CallId>,
+struct Sweep {
+    calls: Vec<CallId>,
     /// The first bucket that was not read to its end.
-    pub(crate) mark: u64,
+    mark: u64,
     entries: Vec<String>,
     /// Buckets that had entries, ever.
     used: Vec<u64>,
@@ -70,7 +74,11 @@ pub(crate) async fn reserve(store: &impl Store, call: CallId, at: Time) -> Resul
     if store.get(&page).await?.is_none() {
         pairs.push((page, "1".to_owned()));
     }
-    Ok(Slot { bucket, pairs })
+    Ok(Slot {
+        bucket,
+        number,
+        pairs,
+    })
 }
 
 /// Makes sure that the entry now stored will be read.
@@ -87,8 +95,50 @@ pub(crate) async fn settle(store: &impl Store, call: CallId, slot: Slot) -> Resu
     Err(Fault("the due-index is swept ahead of time".to_owned()))
 }
 
+/// Takes calls out whose time has come, at most `most`, each with a ticket for [`take_back`]. Those whose tickets do not
+/// come back by `again` come again.
+pub(crate) async fn give_out(
+    store: &impl Store,
+    most: usize,
+    again: Time,
+) -> Result<Vec<(CallId, String)>, Fault> {
+    let found = sweep(store, most).await?;
+    let mut given = Vec::new();
+    let mut slots = Vec::new();
+    // Sorted, so that what several entries need is stored once.
+    let mut pairs = BTreeMap::new();
+    for call in &found.calls {
+        let mut slot = reserve(store, *call, again).await?;
+        given.push((*call, format!("{}-{}", slot.bucket, slot.number)));
+        pairs.extend(slot.pairs.drain(..));
+        slots.push((*call, slot));
+    }
+    store.put(pairs.into_iter().collect()).await?;
+    for (call, slot) in slots {
+        settle(store, call, slot).await?;
+    }
+    store.delete(found.entries.clone()).await?;
+    forget(store, &found).await?;
+    Ok(given)
+}
+
+/// Takes a ticket back: its call was woken.
+pub(crate) async fn take_back(store: &impl Store, call: CallId, ticket: &str) -> Result<(), Fault> {
+    let place = ticket.split_once('-');
+    let place =
+        place.and_then(|(bucket, number)| Some((bucket.parse().ok()?, number.parse().ok()?)));
+    let Some((bucket, number)) = place else {
+        return Ok(());
+    };
+    let key = entry(bucket, number);
+    match store.get(&key).await? {
+        Some(stored) if stored == call.to_string() => store.delete(vec![key]).await,
+        _ => Ok(()),
+    }
+}
+
 /// Finds calls whose time has come, at most `most`.
-pub(crate) async fn sweep(store: &impl Store, most: usize) -> Result<Sweep, Fault> {
+async fn sweep(store: &impl Store, most: usize) -> Result<Sweep, Fault> {
     let Some(from) = mark(store).await? else {
         return Ok(Sweep::default());
     };
@@ -116,9 +166,6 @@ pub(crate) async fn sweep(store: &impl Store, most: usize) -> Result<Sweep, Faul
         sweep.mark = bucket + 1;
     }
     sweep.mark = sweep.mark.min(now_s + 1);
-    if sweep.calls.is_empty() {
-        forget(store, &sweep).await?;
-    }
     Ok(sweep)
 }
 
@@ -157,12 +204,6 @@ async fn read_bucket(
         from += ENTRIES;
     }
     Ok(true)
-}
-
-/// Takes note that all calls of the sweep were woken.
-pub(crate) async fn swept(store: &impl Store, sweep: Sweep) -> Result<(), Fault> {
-    store.delete(sweep.entries.clone()).await?;
-    forget(store, &sweep).await
 }
 
 /// Moves the mark, if it lags enough, and clears away the counters it leaves behind.

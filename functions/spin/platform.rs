@@ -7,16 +7,13 @@ use calls::seats::{Full, Lease, Limits, Seats};
 use calls::settings::Settings;
 use calls::time::Time;
 use calls::voice::StartOrder;
-use functions::{Due, Entries, Facts, Fault, Opened, Owner, Platform, SendError, launcher};
-use std::cell::Cell;
+use functions::{Entries, Facts, Fault, Opened, Owner, Platform, SendError, launcher};
 use std::rc::Rc;
 
 /// The world as one request sees it.
 pub(crate) struct Spin {
     store: KeyValue,
     settings: Rc<Settings>,
-    /// What this request's sweep found, until it is told that it is done.
-    sweep: Cell<Option<due::Sweep>>,
 }
 
 impl Spin {
@@ -24,7 +21,6 @@ impl Spin {
         Ok(Spin {
             settings: settings::read().await?,
             store: KeyValue::default(),
-            sweep: Cell::new(None),
         })
     }
 }
@@ -96,21 +92,12 @@ impl Platform for Spin {
         due::wake_at(&self.store, call, at).await
     }
 
-    async fn due(&self, most: usize) -> Result<Due, Fault> {
-        let sweep = due::sweep(&self.store, most).await?;
-        let due = Due {
-            calls: sweep.calls.clone(),
-            mark: sweep.mark,
-        };
-        self.sweep.set(Some(sweep));
-        Ok(due)
+    async fn due(&self, most: usize, again: Time) -> Result<Vec<(CallId, String)>, Fault> {
+        due::give_out(&self.store, most, again).await
     }
 
-    async fn swept(&self, due: &Due) -> Result<(), Fault> {
-        match self.sweep.take() {
-            Some(sweep) if sweep.mark == due.mark => due::swept(&self.store, sweep).await,
-            _ => Ok(()),
-        }
+    async fn woken(&self, call: CallId, ticket: &str) -> Result<(), Fault> {
+        due::take_back(&self.store, call, ticket).await
     }
 
     async fn document(&self, owner: &Owner, name: &str) -> Result<Option<String>, Fault> {

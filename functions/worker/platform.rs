@@ -10,7 +10,7 @@ use calls::seats::{Full, Lease, Limits, Seats};
 use calls::settings::Settings;
 use calls::time::Time;
 use calls::voice::StartOrder;
-use functions::{Due, Entries, Facts, Fault, Opened, Owner, Platform, SendError, launcher};
+use functions::{Entries, Facts, Fault, Opened, Owner, Platform, SendError, launcher};
 use std::cell::OnceCell;
 use std::rc::Rc;
 use std::time::Duration;
@@ -148,11 +148,11 @@ impl Platform for Workers {
         }
     }
 
-    async fn due(&self, _most: usize) -> Result<Due, Fault> {
-        Ok(Due::default())
+    async fn due(&self, _most: usize, _again: Time) -> Result<Vec<(CallId, String)>, Fault> {
+        Ok(Vec::new())
     }
 
-    async fn swept(&self, _due: &Due) -> Result<(), Fault> {
+    async fn woken(&self, _call: CallId, _ticket: &str) -> Result<(), Fault> {
         Ok(())
     }
 

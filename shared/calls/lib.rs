@@ -40,3 +40,4 @@ pub mod time;
 pub mod token;
 pub mod twilio;
 pub mod voice;
+pub mod wake;

@@ -121,7 +121,7 @@ fn in_s(memory: &Memory, seconds: u64) -> String {
     memory.now().plus_s(seconds).rfc3339()
 }
 
-fn later(memory: &Memory, earliest_s: u64, latest_s: u64) -> CallId {
+pub(super) fn later(memory: &Memory, earliest_s: u64, latest_s: u64) -> CallId {
     let times =
         json!({ "earliest_at": in_s(memory, earliest_s), "latest_at": in_s(memory, latest_s) });
     create(memory, "+15005550006", times)

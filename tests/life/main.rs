@@ -16,6 +16,7 @@ mod push;
 mod reports;
 mod retry;
 mod sockets;
+mod ticks;
 mod words;
 
 use calls::id::CallId;

@@ -360,8 +360,15 @@ fn launcher(written: &RefCell<Vec<Exchange>>) {
     let status = life.path("StatusCallback");
     life.callback(&status, &[("CallStatus", "busy")]);
     life.launcher_asks(&format!("/internal{media}"), &asked);
+    life.launcher_asks("/internal/tick", &json!({}));
+    let wake = format!("/internal/wake/{}", life.order().call);
+    life.launcher_asks(&wake, &json!({ "ticket": "1-1" }));
+    life.launcher_asks(&wake, &json!({}));
+    life.launcher_asks("/internal/wake/none", &json!({}));
     life.host.memory.unread.set(true);
     life.launcher_asks("/internal/tick", &json!({}));
+    life.host.memory.fail_after(0);
+    life.launcher_asks(&wake, &json!({ "ticket": "1-1" }));
     life.launcher_asks(&format!("/internal{media}"), &asked);
 }
 

@@ -191,6 +191,24 @@ async fn it_ticks() {
     gateway.ticked(3).await;
 }
 
+/// While one call's waking hangs, others are woken; the one that hangs is not woken a second time beside itself, but
+/// afterwards, with the ticket it was given out with last.
+#[tokio::test]
+async fn it_wakes_what_is_due_side_by_side() {
+    let gateway = Gateway::open().await;
+    gateway.slow(Some("slow"));
+    gateway.give_out(&[["slow", "reports", "1"], ["quick", "calls", "2"]]);
+    let launcher = launcher(&gateway, "process").await;
+    assert_eq!(gateway.woken(2).await, ["quick 2", "slow 1"]);
+    gateway.give_out(&[["slow", "reports", "3"], ["quick", "calls", "4"]]);
+    assert_eq!(gateway.woken(3).await, ["quick 2", "quick 4", "slow 1"]);
+    gateway.give_out(&[["slow", "reports", "5"], ["next", "reports", "6"]]);
+    assert_eq!(gateway.woken(4).await.first().unwrap(), "next 6");
+    gateway.slow(None);
+    assert_eq!(gateway.woken(5).await.last().unwrap(), "slow 5");
+    launcher.terminate().await;
+}
+
 #[tokio::test]
 async fn a_killed_voice_is_a_lost_call_and_the_other_goes_on() {
     let gateway = Gateway::open().await;

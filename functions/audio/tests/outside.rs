@@ -11,6 +11,7 @@ use calls::voice::{
     EndedBy, Kind, Limits, Report, ReportTo, SIGNATURE_HEADER, StartOrder, TIMESTAMP_HEADER,
     VoiceEvent, launcher_signed, sign_report,
 };
+use calls::wake::{Due, Ticked, Wake};
 use serde_json::json;
 use std::collections::VecDeque;
 use std::path::PathBuf;
@@ -34,6 +35,12 @@ pub(crate) struct Gateway {
 struct Inner {
     events: watch::Sender<Vec<VoiceEvent>>,
     ticks: watch::Sender<u32>,
+    /// What the next tick gives out.
+    due: Mutex<Vec<Due>>,
+    /// Calls that were woken, with their tickets, in order.
+    woken: watch::Sender<Vec<String>>,
+    /// The call whose waking takes as long as it stands here.
+    slow: watch::Sender<Option<String>>,
     /// What to answer the next reports; 204 once there is nothing left.
     answers: Mutex<VecDeque<u16>>,
 }
@@ -47,6 +54,9 @@ impl Gateway {
         let inner = Arc::new(Inner {
             events: watch::Sender::default(),
             ticks: watch::Sender::default(),
+            due: Mutex::default(),
+            woken: watch::Sender::default(),
+            slow: watch::Sender::default(),
             answers: Mutex::default(),
         });
         let routes = Router::new()
@@ -55,6 +65,7 @@ impl Gateway {
             .route("/internal/ws/{call}", post(socket))
             .route("/internal/chat", post(chat))
             .route("/internal/tick", post(tick))
+            .route("/internal/wake/{call}", post(wake))
             .with_state(inner.clone());
         let listener = tokio::net::TcpListener::bind((address, 0)).await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -94,6 +105,30 @@ impl Gateway {
             VoiceEvent::Ended { by, reason, .. } => (by, reason),
             other => panic!("{other:?}"),
         }
+    }
+
+    /// Has the next tick give these out: call, lane and ticket.
+    pub(crate) fn give_out(&self, due: &[[&str; 3]]) {
+        let due = due.iter().map(|of| {
+            let [call, lane, ticket] = of.map(str::to_owned);
+            Due { call, lane, ticket }
+        });
+        self.inner.due.lock().unwrap().extend(due);
+    }
+
+    /// Has the waking of this call take until another is named.
+    pub(crate) fn slow(&self, call: Option<&str>) {
+        self.inner.slow.send_replace(call.map(str::to_owned));
+    }
+
+    /// Waits until so many calls were woken, or began to be; sorted.
+    pub(crate) async fn woken(&self, count: usize) -> Vec<String> {
+        let mut woken = self.inner.woken.subscribe();
+        let found = timeout(LONG, woken.wait_for(|woken| woken.len() >= count)).await;
+        assert!(found.is_ok(), "only {:?}", self.inner.woken.borrow());
+        let mut woken = self.inner.woken.borrow().clone();
+        woken.sort();
+        woken
     }
 
     pub(crate) async fn ticked(&self, times: u32) {
@@ -185,14 +220,33 @@ async fn tick(
     uri: Uri,
     headers: HeaderMap,
     body: String,
-) -> String {
+) -> Json<Ticked> {
     check_signature(&headers, uri.path(), &body);
     let mut ticks = 0;
     inner.ticks.send_modify(|seen| {
         *seen += 1;
         ticks = *seen;
     });
-    format!(r#"{{"woken":0,"more":{}}}"#, ticks == 1)
+    let due = std::mem::take(&mut *inner.due.lock().unwrap());
+    let more = ticks == 1;
+    Json(Ticked { due, more })
+}
+
+async fn wake(
+    State(inner): State<Arc<Inner>>,
+    Path(call): Path<String>,
+    uri: Uri,
+    headers: HeaderMap,
+    body: String,
+) -> StatusCode {
+    check_signature(&headers, uri.path(), &body);
+    let Wake { ticket } = serde_json::from_str(&body).unwrap();
+    let mut slow = inner.slow.subscribe();
+    inner
+        .woken
+        .send_modify(|woken| woken.push(format!("{call} {ticket}")));
+    let _ = slow.wait_for(|slow| slow.as_ref() != Some(&call)).await;
+    StatusCode::NO_CONTENT
 }
 
 fn check_signature(headers: &HeaderMap, path: &str, body: &str) {

@@ -5,16 +5,27 @@ use crate::memory::{Memory, call};
 use std::cell::RefCell;
 use std::collections::BTreeSet;
 
-/// Sweeps as a tick does, until nothing is due.
-fn sweep_all(store: &Memory) -> Vec<CallId> {
+/// How long a ticket is good for here.
+const LENT_S: u64 = 30;
+
+async fn tick(store: &Memory, most: usize) -> Vec<(CallId, String)> {
+    let again = store.now().plus_s(LENT_S);
+    give_out(store, most, again).await.unwrap()
+}
+
+/// Wakes all that is due, as ticks and wakers do.
+fn wake_all(store: &Memory) -> Vec<CallId> {
     let mut woken = Vec::new();
     loop {
-        let found = store.alone(sweep(store, 3)).unwrap();
-        let done = found.calls.is_empty() && found.mark > store.now().unix_s();
-        woken.extend(&found.calls);
-        store.alone(swept(store, found)).unwrap();
-        if done {
+        let given = store.alone(tick(store, 3));
+        let upto = store.alone(mark(store)).unwrap();
+        let read = upto.is_none_or(|mark| mark + GRACE_S + LAG_S > store.now().unix_s());
+        if given.is_empty() && read {
             return woken;
+        }
+        for (call, ticket) in given {
+            woken.push(call);
+            store.alone(take_back(store, call, &ticket)).unwrap();
         }
     }
 }
@@ -25,21 +36,21 @@ fn wakes_in_time_and_once() {
     let at = Time(store.now().0 + 10_400);
     store.alone(wake_at(&store, call(1), at)).unwrap();
     store.now_ms.set(at.0 - 1);
-    assert_eq!(sweep_all(&store), []);
+    assert_eq!(wake_all(&store), []);
     store.now_ms.set(at.0 + 999);
-    assert_eq!(sweep_all(&store), [call(1)]);
-    assert_eq!(sweep_all(&store), []);
+    assert_eq!(wake_all(&store), [call(1)]);
+    assert_eq!(wake_all(&store), []);
 }
 
 #[test]
 fn what_is_past_is_due_at_once() {
     let store = Memory::new(1);
     store.alone(wake_at(&store, call(1), Time(0))).unwrap();
-    assert_eq!(sweep_all(&store), [call(1)]);
+    assert_eq!(wake_all(&store), [call(1)]);
 }
 
 #[test]
-fn a_sweep_that_is_not_finished_is_done_again() {
+fn who_is_not_woken_comes_again() {
     let store = Memory::new(1);
     for number in 0..10 {
         store
@@ -47,12 +58,63 @@ fn a_sweep_that_is_not_finished_is_done_again() {
             .unwrap();
     }
     store.now_ms.set(store.now_ms.get() + 1_000);
-    let first = store.alone(sweep(&store, 4)).unwrap();
-    assert_eq!(first.calls.len(), 4);
-    let again = store.alone(sweep(&store, 4)).unwrap();
-    assert_eq!(first, again);
-    let all: BTreeSet<CallId> = sweep_all(&store).into_iter().collect();
-    assert_eq!(all.len(), 10);
+    let lost = store.alone(tick(&store, 4));
+    assert_eq!(lost.len(), 4);
+    let given: BTreeSet<CallId> = wake_all(&store).into_iter().collect();
+    assert_eq!(given.len(), 6, "nobody is given out twice meanwhile");
+    store.now_ms.set(store.now_ms.get() + (LENT_S + 1) * 1_000);
+    let again: BTreeSet<CallId> = wake_all(&store).into_iter().collect();
+    assert!(again.is_disjoint(&given));
+    assert_eq!(again, lost.into_iter().map(|(call, _)| call).collect());
+}
+
+/// The host dies after any number of steps of giving calls out.
+#[test]
+fn nobody_is_lost_while_given_out() {
+    for operation in 1..30 {
+        let store = Memory::new(operation as u64);
+        for number in 0..2 {
+            store
+                .alone(wake_at(&store, call(number), store.now()))
+                .unwrap();
+        }
+        store.now_ms.set(store.now_ms.get() + 1_000);
+        store.run(vec![Box::pin(tick(&store, 3))], &[(0, operation)]);
+        store.now_ms.set(store.now_ms.get() + (LENT_S + 1) * 1_000);
+        let woken: BTreeSet<CallId> = wake_all(&store).into_iter().collect();
+        assert_eq!(woken.len(), 2, "ended after operation {operation}");
+    }
+}
+
+/// A ticket ends the entry it stands for and nothing else.
+#[test]
+fn a_ticket_is_good_for_its_own_call() {
+    let store = Memory::new(1);
+    for number in [1, 2] {
+        store
+            .alone(wake_at(&store, call(number), store.now()))
+            .unwrap();
+    }
+    store.now_ms.set(store.now_ms.get() + 1_000);
+    let given = store.alone(tick(&store, 4));
+    let (first, ticket) = &given[0];
+    let other = given[1].0;
+    let asked = store.now().plus_s(5);
+    store.alone(wake_at(&store, *first, asked)).unwrap();
+    for (call, ticket) in [
+        (other, ticket.as_str()),
+        (*first, "mark"),
+        (*first, "1-1"),
+        (*first, ""),
+        (*first, ticket),
+        (*first, ticket),
+    ] {
+        store.alone(take_back(&store, call, ticket)).unwrap();
+    }
+    store.now_ms.set(asked.0 + 1_000);
+    assert_eq!(wake_all(&store), [*first], "what it asked for stays");
+    store.now_ms.set(store.now_ms.get() + (LENT_S + 1) * 1_000);
+    assert_eq!(wake_all(&store), [other]);
 }
 
 #[test]
@@ -64,10 +126,10 @@ fn a_year_of_downtime_is_caught_up_with() {
     }
     store.now_ms.set(store.now_ms.get() + 365 * 86_400_000);
     let before = store.operations.get();
-    assert_eq!(sweep_all(&store).len(), 5);
+    assert_eq!(wake_all(&store).len(), 5);
     assert!(store.operations.get() - before < 60_000);
     let before = store.operations.get();
-    assert_eq!(sweep_all(&store), []);
+    assert_eq!(wake_all(&store), []);
     assert!(store.operations.get() - before < 300);
 }
 
@@ -80,7 +142,7 @@ fn leaves_nothing_behind() {
     }
     for _ in 0..3_000 {
         store.now_ms.set(store.now_ms.get() + 2_000);
-        sweep_all(&store);
+        wake_all(&store);
     }
     let values = store.values.borrow();
     let left: Vec<&String> = values.keys().filter(|key| *key != MARK).collect();
@@ -108,9 +170,14 @@ fn no_wake_up_is_lost() {
             let (store, woken) = (&store, &woken);
             requests.push(Box::pin(async move {
                 store.wait(1_000).await;
-                let found = sweep(store, 5).await.unwrap();
-                woken.borrow_mut().extend(found.calls.iter().copied());
-                swept(store, found).await.unwrap();
+                for (call, ticket) in tick(store, 5).await {
+                    if store.chance(4) == 0 {
+                        // Who was to wake it is killed.
+                        continue;
+                    }
+                    woken.borrow_mut().insert(call);
+                    take_back(store, call, &ticket).await.unwrap();
+                }
             }));
         }
         let ends: Vec<(usize, usize)> = (0..30)
@@ -119,7 +186,7 @@ fn no_wake_up_is_lost() {
             .collect();
         store.run(requests, &ends);
         store.now_ms.set(store.now_ms.get() + 120_000);
-        woken.borrow_mut().extend(sweep_all(&store));
+        woken.borrow_mut().extend(wake_all(&store));
         assert!(woken.borrow().is_superset(&granted.borrow()), "seed {seed}");
     }
 }
@@ -130,10 +197,10 @@ fn an_entry_behind_the_mark_is_stored_again() {
     let mut slot = store.alone(reserve(&store, call(1), store.now())).unwrap();
     // The request stands still here, and sweeps go on without it.
     store.now_ms.set(store.now_ms.get() + 500_000);
-    assert_eq!(sweep_all(&store), []);
+    assert_eq!(wake_all(&store), []);
     store
         .alone(store.put(std::mem::take(&mut slot.pairs)))
         .unwrap();
     store.alone(settle(&store, call(1), slot)).unwrap();
-    assert_eq!(sweep_all(&store), [call(1)]);
+    assert_eq!(wake_all(&store), [call(1)]);
 }
