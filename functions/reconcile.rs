@@ -109,8 +109,7 @@ async fn ask(host: &impl Platform, id: CallId, record: &Record, sid: &str) -> Fo
 }
 
 /// Looks for a call whose dial had no clear answer. Only an unmistakable one is adopted: not another call's, and not
-/// one of two that may be it. Twilio's list shows no callback address, so a call made a moment ago is left: whoever placed
-/// it may be about to hear of it.
+/// one of two that may be it: Twilio's list shows no callback address that would tell.
 async fn search(host: &impl Platform, id: CallId, standing: &Standing) -> Found {
     let record = &standing.record;
     let began = standing.call.dial_began(record);
@@ -127,13 +126,13 @@ async fn search(host: &impl Platform, id: CallId, standing: &Standing) -> Found 
         Ok(_) | Err(_) => return Found::Unreachable,
     };
     let mut own = Vec::new();
-    for event in dial::candidates(&found, began, host.now()) {
+    for (created, event) in dial::candidates(&found, began, host.now()) {
         let Event::Provider { sid, .. } = &event else {
             continue;
         };
         match sids::call_at(host, &record.telephony.account_sid, sid).await {
             Ok(Some(other)) if other != id => {}
-            Ok(_) => own.push(event),
+            Ok(_) => own.push((created, event)),
             Err(_) => return Found::Unreachable,
         }
     }
@@ -145,9 +144,8 @@ async fn search(host: &impl Platform, id: CallId, standing: &Standing) -> Found 
             &id,
             &own.len().to_string(),
         );
-        return Found::Nothing;
     }
-    let Some(event) = own.pop() else {
+    let Some(event) = dial::unmistakable(own, host.now()) else {
         return Found::Nothing;
     };
     // Another call may look for the same one at this moment: the first to take it has it.

@@ -200,23 +200,24 @@ pub fn standing(call: &Value, now: Time) -> Option<Event> {
     })
 }
 
-/// How the calls stand that a search found and that were created while this one was being placed, though not just now: if
-/// it exists, it is among them.
-pub fn candidates(found: &Value, began: Time, now: Time) -> Vec<Event> {
-    let created_meanwhile = |call: &&Value| {
-        call["date_created"]
-            .as_str()
-            .and_then(Time::parse_rfc2822)
-            // Twilio's times are whole seconds, its clock is not ours, and a dial is waited for 25 seconds at most.
-            .is_some_and(|at| {
-                at.plus_s(3) >= began && at <= began.plus_s(30) && at.plus_s(TOLD_S) <= now
-            })
+/// When the calls were created that a search found, and how they stand, of those created while this one was being placed:
+/// if it exists, it is among them.
+pub fn candidates(found: &Value, began: Time, now: Time) -> Vec<(Time, Event)> {
+    let created_meanwhile = |call: &Value| {
+        let created = Time::parse_rfc2822(call["date_created"].as_str()?)?;
+        // Twilio's times are whole seconds, its clock is not ours, and a dial is waited for 25 seconds at most.
+        let meanwhile = created.plus_s(3) >= began && created <= began.plus_s(30);
+        Some((created, standing(call, now)?)).filter(|_| meanwhile)
     };
     let calls = found["calls"].as_array().into_iter().flatten();
-    calls
-        .filter(created_meanwhile)
-        .filter_map(|call| standing(call, now))
-        .collect()
+    calls.filter_map(created_meanwhile).collect()
+}
+
+/// The one of these candidates that it must be. There is none as long as one was created just now, for whoever placed
+/// that may be about to hear of it.
+pub fn unmistakable(candidates: Vec<(Time, Event)>, now: Time) -> Option<Event> {
+    let [(created, event)] = <[_; 1]>::try_from(candidates).ok()?;
+    (created.plus_s(TOLD_S) <= now).then_some(event)
 }
 
 /// `CA` and 32 hex digits.
@@ -229,6 +230,37 @@ pub fn is_sid(text: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    /// The calls of a list, created at these seconds of 09:30, that a dial begun at 09:30:05 may have placed.
+    fn found(seconds: &[u64], now_s: u64) -> Option<u64> {
+        let calls = seconds.iter().map(|second| {
+            let date = format!("Fri, 20 Nov 2026 09:30:{second:02} +0000");
+            serde_json::json!({ "sid": format!("CA{second:032x}"), "status": "ringing", "date_created": date })
+        });
+        let list = serde_json::json!({ "calls": calls.collect::<Vec<_>>() });
+        let start = Time(1_795_167_000_000);
+        let now = start.plus_s(now_s);
+        let event = unmistakable(candidates(&list, start.plus_s(5), now), now)?;
+        let Event::Provider { sid, .. } = event else {
+            return None;
+        };
+        u64::from_str_radix(&sid[2..], 16).ok()
+    }
+
+    #[test]
+    fn only_what_cannot_be_another_call_is_found() {
+        assert_eq!(found(&[6], 20), Some(6));
+        assert_eq!(found(&[], 20), None);
+        assert_eq!(
+            found(&[1, 6, 36], 50),
+            Some(6),
+            "others were placed before or after"
+        );
+        assert_eq!(found(&[6, 7], 20), None);
+        assert_eq!(found(&[6], 8), None, "it was placed just now");
+        assert_eq!(found(&[6], 9), Some(6));
+        assert_eq!(found(&[6, 8], 10), None, "the other one may be it");
+    }
 
     #[track_caller]
     fn check(status: u16, body: &str, expected: Dialled) {
