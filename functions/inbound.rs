@@ -107,7 +107,9 @@ async fn open(host: &impl Platform, admitted: Admitted) -> Result<CallId, Proble
     let record = record(host, admitted);
     let (id, record) = place::open(host, record).await?;
     if let Err(full) = fire::take_seat(host, &organization, id, &record).await? {
-        settle::refuse(host, id, &record, Event::NoSeat { at: host.now() }).await?;
+        let at = host.now();
+        let no_seat = Event::NoSeat { at, full };
+        settle::refuse(host, id, &record, no_seat).await?;
         return Err(Problem::NoSeat(full));
     }
     socket::start(host, id, &record).await?;

@@ -80,7 +80,7 @@ pub(crate) async fn place(
     if let Err(problem) = fire::admit(host, organization, id, &record).await? {
         let at = host.now();
         let closed = match &problem {
-            Problem::NoSeat(_) => Event::NoSeat { at },
+            Problem::NoSeat(full) => Event::NoSeat { at, full: *full },
             problem => Event::GateClosed {
                 at,
                 reason: problem.code().to_owned(),

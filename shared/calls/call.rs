@@ -2,6 +2,7 @@
 
 use crate::event::{Event, Outcome, Status, Told};
 use crate::record::Record;
+use crate::seats::Full;
 use crate::time::Time;
 use crate::voice::{EndedBy, Line, VoiceEvent};
 use serde_json::{Map, Value};
@@ -162,6 +163,14 @@ impl Call {
 
     pub fn dial_refused(&self) -> Option<&Event> {
         self.get("dial-refused")
+    }
+
+    /// When the call was left without a seat, and by which limit.
+    pub fn no_seat(&self) -> Option<(Time, Full)> {
+        match self.get("no-seat")? {
+            Event::NoSeat { at, full } => Some((*at, *full)),
+            _ => None,
+        }
     }
 
     /// Whether the call was refused before Twilio could have placed it, for a cause that may pass: no seat was free,

@@ -3,6 +3,7 @@
 mod status;
 
 use crate::crm::Fetched;
+use crate::seats::Full;
 use crate::time::Time;
 use crate::voice::{EndedBy, Line, VoiceEvent};
 use serde::{Deserialize, Serialize};
@@ -80,8 +81,8 @@ pub enum Event {
     },
     /// Twilio may or may not have placed the call.
     DialUnknown { at: Time, cause: String },
-    /// No seat was free; nothing was dialled.
-    NoSeat { at: Time },
+    /// A limit left the call without a seat; nothing was dialled.
+    NoSeat { at: Time, full: Full },
     /// A call whose time had come was put off; the first time it was, and why.
     Postponed { at: Time, until: Time, why: String },
     /// A call whose time had come may not be dialled any more; nothing was.
@@ -207,7 +208,7 @@ impl Event {
             Event::Dialled { at, .. }
             | Event::DialRefused { at, .. }
             | Event::DialUnknown { at, .. }
-            | Event::NoSeat { at }
+            | Event::NoSeat { at, .. }
             | Event::Postponed { at, .. }
             | Event::GateClosed { at, .. }
             | Event::CancelAsked { at }

@@ -93,7 +93,7 @@ impl Full {
         match self.limit {
             Limit::Organization => "Concurrent call limit reached".to_owned(),
             Limit::Agent => {
-                format!("Concurrent call limit reached: the agent has {most} seats of its own")
+                "Concurrent call limit reached: the seats of its agent are taken".to_owned()
             }
             Limit::InboundReserve => {
                 "Concurrent call limit reached: the seats left are kept for incoming calls"

@@ -15,6 +15,7 @@ mod opt_out;
 mod push;
 mod reports;
 mod retry;
+mod seats;
 mod sockets;
 mod ticks;
 mod words;

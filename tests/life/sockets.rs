@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use tests::driver::Driver;
 use tests::memory::Memory;
 
-const BOT: &str = "/ws/demo-bot";
+pub(super) const BOT: &str = "/ws/demo-bot";
 const CHAT: &str =
     "/api/v1/voicing/ws/platform/api/chatbot?assistant_id=019addcc-b878-7b10-85f1-49f21342f947";
 
@@ -22,7 +22,7 @@ fn upgrade(path: &str) -> Request<Vec<u8>> {
 }
 
 /// Opens a socket: the call whose voice it is handed to, or the refusal.
-fn open(memory: &Memory, path: &str) -> Result<CallId, Box<Response<Vec<u8>>>> {
+pub(super) fn open(memory: &Memory, path: &str) -> Result<CallId, Box<Response<Vec<u8>>>> {
     match tests::finish(functions::answer(memory, upgrade(path))) {
         Answer::Media { call, .. } => Ok(call),
         Answer::Reply(reply) => Err(Box::new(reply)),

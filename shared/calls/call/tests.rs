@@ -1,6 +1,7 @@
 //! The fold over every order and repetition of recorded sequences, and the verdicts they come to.
 
 use super::*;
+use crate::seats::Limit;
 use crate::voice::Speaker;
 
 fn at(s: u64) -> Time {
@@ -298,7 +299,15 @@ fn verdicts() {
     );
     check(&[dialled(), lost], 1000, None);
     check(
-        &[Event::NoSeat { at: at(1) }],
+        &[Event::NoSeat {
+            at: at(1),
+            full: Full {
+                limit: Limit::Organization,
+                taken: 10,
+                most: 10,
+                retry_after_s: 10,
+            },
+        }],
         1,
         Some((Refused, "no_seat", None)),
     );

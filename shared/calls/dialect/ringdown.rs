@@ -317,6 +317,7 @@ fn what(event: &Event) -> Option<String> {
             Some(code) => format!("error {code}, status {status}"),
             None => format!("status {status}"),
         }),
+        Event::NoSeat { full, .. } => Some(full.limit.word().to_owned()),
         Event::DialUnknown { cause, .. }
         | Event::AudioFailed { cause, .. }
         | Event::AnalysisFailed { cause, .. } => Some(cause.clone()),

@@ -1,6 +1,7 @@
 //! The closed list is complete, and events survive storage.
 
 use super::*;
+use crate::seats::Limit;
 use crate::voice::{OptOut, Speaker};
 
 fn one_of_each() -> Vec<Event> {
@@ -14,7 +15,15 @@ fn one_of_each() -> Vec<Event> {
             code: Some(21_211),
         },
         Event::DialUnknown { at, cause: text() },
-        Event::NoSeat { at },
+        Event::NoSeat {
+            at,
+            full: Full {
+                limit: Limit::Agent,
+                taken: 1,
+                most: 1,
+                retry_after_s: 10,
+            },
+        },
         Event::Postponed {
             at,
             until: at,

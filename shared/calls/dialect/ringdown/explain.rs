@@ -26,7 +26,7 @@ pub fn explain(record: &Record, call: &Call) -> Value {
         "end_reason": ended.as_ref().map(|verdict| verdict.reason.as_str()),
         "ended_by": ended.as_ref().and_then(|verdict| verdict.by),
         "why": match &ended {
-            Some(verdict) => why(verdict),
+            Some(verdict) => why(call, verdict),
             None if call.waits(record) => "The call waits for its time.".to_owned(),
             None => "The call has not ended yet.".to_owned(),
         },
@@ -51,8 +51,8 @@ fn seat(record: &Record, call: &Call) -> Option<Gate> {
     if record.gates.iter().any(|gate| gate.name == NAME) {
         return None;
     }
-    if let Some(at) = call.at("no-seat") {
-        let evidence = "every seat of the organization was taken";
+    if let Some((at, full)) = call.no_seat() {
+        let evidence = format!("{} ({} of {})", full.text(), full.taken, full.most);
         return Some(Gate::new(NAME, at, false, evidence));
     }
     let tried = ["dialled", "dial-refused", "dial-unknown"];
@@ -66,7 +66,10 @@ fn seat(record: &Record, call: &Call) -> Option<Gate> {
 }
 
 /// What an end means, in a sentence.
-fn why(verdict: &Verdict) -> String {
+fn why(call: &Call, verdict: &Verdict) -> String {
+    if let Some((_, full)) = call.no_seat() {
+        return format!("{}; the call was never dialled.", full.text());
+    }
     let reason = verdict.reason.as_str();
     if let Some(code) = reason.strip_prefix("provider_refused_") {
         return format!("Twilio refused to place the call (error {code}); nothing rang.");
@@ -78,7 +81,6 @@ fn why(verdict: &Verdict) -> String {
         return format!("The carrier did not connect the call (SIP status {code}).");
     }
     let known = match reason {
-        "no_seat" => "No seat was free, so the call was never dialled.",
         "busy" => "The line was busy.",
         "no_answer" => "Nobody answered while the phone rang.",
         "canceled" => "The call was ended before anybody answered.",
