@@ -1,6 +1,7 @@
 //! What the tests stand on: a platform in memory, the reader of contract cases, and drivers that put them to a host.
 
 pub mod case;
+pub mod crowd;
 pub mod driver;
 pub mod kv;
 pub mod memory;

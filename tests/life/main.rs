@@ -6,6 +6,7 @@ mod analysis;
 mod contacts;
 mod crash;
 mod crm;
+mod crowd;
 mod doubt;
 mod imported;
 mod later;
