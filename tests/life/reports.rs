@@ -1,6 +1,7 @@
 //! Reports out: that each arrives once whatever fails, is tried again on schedule, and stays visible when it is dead.
 
 mod crash;
+mod cuts;
 mod webhooks;
 
 use super::{KEY, Placed};
