@@ -113,9 +113,10 @@ impl atomics::Host for Guest {
     ) -> Result<Result<i64, store::Error>> {
         let store = &self.table.get(&bucket)?.0;
         match block_in_place(|| self.database.increment(store, &key, by)) {
-            Ok(now) => Ok(Ok(now)),
+            Ok(Some(now)) => Ok(Ok(now)),
             // Spin's store panics here, and takes the process's store with it: nothing may rely on getting by.
-            Err(error) => bail!("increment: {error:#}"),
+            Ok(None) => bail!("increment: {key} is not a counter"),
+            Err(error) => Ok(Err(other(error))),
         }
     }
 

@@ -1,7 +1,7 @@
 //! The key-value store: one SQLite file, the table and the guarantees of Spin's own default store.
 //! Each operation is atomic, and nothing more: between a get and a set anything may happen.
 
-use anyhow::{Result, bail};
+use anyhow::Result;
 use rusqlite::{Connection, OptionalExtension, params};
 use std::path::Path;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -89,21 +89,21 @@ impl Database {
         Ok(transaction.commit()?)
     }
 
-    /// Adds `by` to the counter and returns what it is then. A counter is 8 bytes; Spin dies of any other value.
-    pub(crate) fn increment(&self, store: &str, key: &str, by: i64) -> Result<i64> {
+    /// Adds `by` to the counter and returns what it is then; `None` if the value is none, which is 8 bytes.
+    pub(crate) fn increment(&self, store: &str, key: &str, by: i64) -> Result<Option<i64>> {
         let mut connection = self.lock();
         let transaction = connection.transaction()?;
         let was = match get(&transaction, store, key)? {
             None => 0,
             Some(value) => match <[u8; 8]>::try_from(value) {
                 Ok(bytes) => i64::from_le_bytes(bytes),
-                Err(_) => bail!("{key} is not a counter"),
+                Err(_) => return Ok(None),
             },
         };
         let now = was.wrapping_add(by);
         set(&transaction, store, key, &now.to_le_bytes())?;
         transaction.commit()?;
-        Ok(now)
+        Ok(Some(now))
     }
 
     /// Sets `key` if its value still is `expected`; true if so. Without a value to expect it sets in any case,
@@ -176,10 +176,10 @@ mod tests {
     #[test]
     fn counts_and_refuses_to_count_text() {
         let database = Database::in_memory();
-        assert_eq!(database.increment("a", "n", 1).unwrap(), 1);
-        assert_eq!(database.increment("a", "n", 2).unwrap(), 3);
+        assert_eq!(database.increment("a", "n", 1).unwrap(), Some(1));
+        assert_eq!(database.increment("a", "n", 2).unwrap(), Some(3));
         database.set("a", "n", b"text").unwrap();
-        assert!(database.increment("a", "n", 1).is_err());
+        assert_eq!(database.increment("a", "n", 1).unwrap(), None);
     }
 
     #[test]
