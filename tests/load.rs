@@ -6,10 +6,12 @@ use std::sync::Mutex;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 use std::time::{Duration, Instant};
-use tests::tenant::Tenant;
+use tests::tenant::{Said, Tenant};
 
 const CALLERS: usize = 100;
 const CALLS: usize = 1_000;
+/// Where it is about one number.
+const FEW: usize = 100;
 /// A caller without a seat tries again after one to three of these: about when the answer says.
 const AGAIN: Duration = Duration::from_secs(4);
 /// How long all of it may take, in seconds.
@@ -88,6 +90,58 @@ fn ten_keys() {
     assert_eq!(tenant.seats_taken(60), 0, "seats leaked");
     assert_eq!(tenant.simulated().len(), 10);
     println!("| {CALLS} requests, 10 keys | 10 calls | 0 seats leaked |");
+}
+
+/// A hundred like requests without a key, for an agent that takes them for one: one call.
+#[test]
+#[ignore = "needs a running stack: cargo verify"]
+fn like_requests() {
+    let tenant = Tenant::with(596, 20, &json!({}), &json!({ "dedupe_s": 600 }));
+    tenant.faults(&json!({ "story": "busy" }));
+    let said = ask_for_one_number(&tenant);
+    // In progress, until the first request has its answer.
+    let known = |said: &Said| matches!(said.status, 200 | 409);
+    assert!(said.iter().all(known), "{said:?}");
+    let placed = said.iter().filter(|said| said.status == 200);
+    let ids: BTreeSet<_> = placed.filter_map(|said| said.id.clone()).collect();
+    assert_eq!(ids.len(), 1, "{ids:?}");
+    for id in &ids {
+        tenant.end(id, 120).unwrap();
+    }
+    assert_eq!(tenant.seats_taken(60), 0, "seats leaked");
+    assert_eq!(tenant.simulated().len(), 1);
+    println!("| {FEW} like requests, no key | 1 call | 0 seats leaked |");
+}
+
+/// A hundred requests for a number that may be tried three times a day: three calls.
+#[test]
+#[ignore = "needs a running stack: cargo verify"]
+fn three_attempts() {
+    let capped = json!({ "attempts_per_day": 3 });
+    let tenant = Tenant::with(597, FEW as u64, &capped, &json!({}));
+    tenant.faults(&json!({ "story": "busy" }));
+    let said = ask_for_one_number(&tenant);
+    let (placed, refused): (Vec<_>, Vec<_>) = said.iter().partition(|said| said.status == 200);
+    assert!(refused.iter().all(|said| said.status == 403), "{refused:?}");
+    assert_eq!(placed.len(), 3, "{placed:?}");
+    for said in placed {
+        let id = said.id.as_ref().expect("a call has an id");
+        tenant.end(id, 120).unwrap();
+    }
+    assert_eq!(tenant.seats_taken(60), 0, "seats leaked");
+    assert_eq!(tenant.simulated().len(), 3);
+    println!("| {FEW} requests for a number, 3 attempts a day | 3 calls | 0 seats leaked |");
+}
+
+/// What so many requests for the same number are answered, all sent at once.
+fn ask_for_one_number(tenant: &Tenant) -> Vec<Said> {
+    thread::scope(|scope| {
+        let asked: Vec<_> = (0..FEW)
+            .map(|_| scope.spawn(|| tenant.place_unkeyed(&tenant.number(0))))
+            .collect();
+        let said = asked.into_iter().map(|said| said.join().unwrap().unwrap());
+        said.collect()
+    })
 }
 
 fn more(next: &AtomicUsize) -> Option<usize> {

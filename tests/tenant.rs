@@ -29,30 +29,46 @@ pub struct Said {
 impl Tenant {
     /// Imports the organization. Numbers it calls are `+1500{exchange}` and four digits.
     pub fn new(exchange: u16, seats: u64) -> Tenant {
+        Tenant::with(exchange, seats, &json!({}), &json!({}))
+    }
+
+    /// With further fields of its organization and its agent.
+    pub fn with(exchange: u16, seats: u64, organization: &Value, agent: &Value) -> Tenant {
         let tenant = Tenant {
             http: Http::from_env(),
             exchange,
             seats,
         };
-        tenant.import();
+        tenant.import(organization, agent);
         tenant
     }
 
-    fn import(&self) {
+    fn import(&self, organization: &Value, agent: &Value) {
+        let with = |mut line: Value, more: &Value| {
+            let more = more.as_object().cloned().unwrap_or_default();
+            line.as_object_mut().expect("a line").extend(more);
+            line
+        };
         let (exchange, name) = (self.exchange, self.name());
         let telephony = 9_000 + exchange;
         let mut lines = String::new();
         for line in [
-            json!({"type": "organization", "id": name, "name": name, "seats": self.seats, "country": "US",
+            with(
+                json!({"type": "organization", "id": name, "name": name, "seats": self.seats, "country": "US",
                 "calling_window": null, "attempts_per_day": null,
                 "default_telephony_configuration": telephony}),
+                organization,
+            ),
             json!({"type": "telephony_configuration", "id": telephony, "organization": name, "name": "Main",
                 "account_sid": ACCOUNT, "auth_token": AUTH_TOKEN, "api_base_url": self.http.simulator}),
             json!({"type": "number", "id": self.trigger(), "organization": name,
                 "number": format!("+15005551{exchange}"), "telephony_configuration": telephony}),
-            json!({"type": "agent", "id": name, "organization": name, "owner": "tests", "name": "Tester",
+            with(
+                json!({"type": "agent", "id": name, "organization": name, "owner": "tests", "name": "Tester",
                 "trigger": self.trigger(),
                 "published": {"greeting": "Hello.", "answers": ["Good."], "ring_s": 5, "call_s": 30}}),
+                agent,
+            ),
             json!({"type": "key", "organization": name, "name": "Rest APIs", "key": self.key()}),
         ] {
             writeln!(lines, "{line}").expect("a text grows");
@@ -118,11 +134,21 @@ impl Tenant {
 
     /// Places a call, keyed so that it can be asked for again. An error: no answer came.
     pub fn place(&self, to: &str, key: &str) -> Result<Said, String> {
+        self.trigger_call(to, Some(key))
+    }
+
+    /// Places a call without a key.
+    pub fn place_unkeyed(&self, to: &str) -> Result<Said, String> {
+        self.trigger_call(to, None)
+    }
+
+    fn trigger_call(&self, to: &str, key: Option<&str>) -> Result<Said, String> {
         let path = format!("/api/v1/public/agent/{}", self.trigger());
-        let request = self
-            .request("POST", &path)
-            .header("idempotency-key", key)
-            .body(json!({ "phone_number": to }).to_string().into_bytes());
+        let mut request = self.request("POST", &path);
+        if let Some(key) = key {
+            request = request.header("idempotency-key", key);
+        }
+        let request = request.body(json!({ "phone_number": to }).to_string().into_bytes());
         let answer = self.http.try_fetch(request.expect("well-formed"))?;
         let id = answer.headers().get("x-call-id");
         Ok(Said {
