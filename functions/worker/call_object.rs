@@ -63,11 +63,19 @@ impl DurableObject for CallObject {
     }
 
     async fn alarm(&self) -> worker::Result<Response> {
-        if let Err(fault) = wake(&self.0).await {
+        let told = |fault: &Fault| {
             worker::console_error!(
                 "{}",
                 serde_json::json!({"level": "error", "alarm": fault.0})
             );
+        };
+        if let Err(fault) = begin_waking(&self.0).await {
+            told(&fault);
+            // No alarm is armed then: the runtime has to repeat this one.
+            return Err(fault.0.into());
+        }
+        if let Err(fault) = wake(&self.0).await {
+            told(&fault);
         }
         Response::empty()
     }
@@ -165,17 +173,17 @@ impl Call {
     /// Arms the alarm that an earlier life of the object set. Cloudflare keeps alarms; workerd on a machine of one's own
     /// forgets them when it is killed, and only the object remembers. The same time would count as no change.
     async fn arm_again(&self) -> Result<(), Fault> {
-        if self.armed.replace(true) {
+        if self.armed.get() {
             return Ok(());
         }
         let set = self.state.storage().get_alarm().await;
-        match set.map_err(exchange::fault)? {
-            Some(ms) => {
-                self.set_alarm(Time(u64::try_from(ms).unwrap_or(0) + 1))
-                    .await
-            }
-            None => Ok(()),
+        if let Some(ms) = set.map_err(exchange::fault)? {
+            self.set_alarm(Time(u64::try_from(ms).unwrap_or(0) + 1))
+                .await?;
         }
+        // Where that failed the next request tries again.
+        self.armed.set(true);
+        Ok(())
     }
 
     async fn set_alarm(&self, at: Time) -> Result<(), Fault> {
@@ -198,11 +206,14 @@ impl Call {
     }
 }
 
+/// Sets the alarm that stays if this run breaks off: the runtime itself gives up on one after six attempts.
+async fn begin_waking(call: &Rc<Call>) -> Result<(), Fault> {
+    call.resume()?;
+    call.set_alarm(now().plus_s(AGAIN_S)).await
+}
+
 /// Does what is due and sets the alarm for what is next.
 async fn wake(call: &Rc<Call>) -> Result<(), Fault> {
-    call.resume()?;
-    // Stays if this run breaks off; the runtime itself gives up on an alarm after six attempts.
-    call.set_alarm(now().plus_s(AGAIN_S)).await?;
     call.waking.set(true);
     let woken = match call.host() {
         Ok((id, host)) => functions::wake(&host, id).await,
