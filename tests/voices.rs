@@ -26,6 +26,30 @@ pub fn running() -> BTreeSet<String> {
     listed.lines().filter_map(voice).collect()
 }
 
+/// Ids of the processes that the launcher of this gateway started.
+pub fn of_launcher(gateway: &str) -> Vec<String> {
+    let mut ps = Command::new("ps");
+    ps.args(["-A", "-ww", "-o", "pid=,ppid=,args="]);
+    let listed = ps.output().unwrap_or_else(|error| panic!("ps: {error}"));
+    let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
+    let all: Vec<Vec<&str>> = listed
+        .lines()
+        .map(|line| line.split_whitespace().collect())
+        .collect();
+    let is = |process: &[&str], name: &str| {
+        let program = process.get(2).unwrap_or(&"");
+        program.rsplit('/').next() == Some(name)
+    };
+    let launcher = all
+        .iter()
+        .find(|process| is(process, "launcher") && process.contains(&gateway));
+    let launcher = launcher.map(|process| process[0]);
+    all.iter()
+        .filter(|process| is(process, "voice") && process.get(1).copied() == launcher)
+        .map(|process| process[0].to_owned())
+        .collect()
+}
+
 pub fn kill(voice: &str) {
     let mut command = match in_containers() {
         true => Command::new("docker"),

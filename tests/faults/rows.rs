@@ -1,5 +1,6 @@
 //! What goes wrong in the suite, one row each.
 
+use crate::blow::Blow;
 use serde_json::{Value, json};
 
 /// One kind of fault, met by calls of an organization of its own.
@@ -29,28 +30,37 @@ pub(crate) enum Meanwhile {
     DropMedia,
 }
 
-/// Calls that the kill finds at a step: held there by the simulator, or on their way.
+/// Calls that a blow finds at a step: held there by the simulator, or on their way.
 pub(crate) struct Cut {
     pub(crate) name: &'static str,
+    pub(crate) blow: Blow,
+    pub(crate) at: At,
     pub(crate) faults: Value,
     pub(crate) calls: usize,
-    pub(crate) at: At,
+    /// The outcomes that its calls may have, and the one reason, if there is one.
+    pub(crate) outcomes: &'static [&'static str],
+    pub(crate) reason: Option<&'static str>,
 }
 
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(crate) enum At {
-    /// Before a step that Twilio takes after it answered the create.
+    /// Before a step that Twilio takes after it answered the create. It is taken while the blow lasts.
     Later,
     /// While the create is unanswered.
     Create,
     /// In conversation.
     Talking,
-    /// Anywhere: requests are sent a few milliseconds apart around the kill.
+    /// Anywhere: requests are sent a few milliseconds apart around the blow.
     Anywhere,
+    /// Requests are sent while the blow lasts.
+    Meanwhile,
 }
 
 const BUSY: &[&str] = &["busy"];
 const LOST: &[&str] = &["lost"];
+const FAILED: &[&str] = &["failed"];
+/// Of calls that nobody is told the fate of.
+const ANY: &[&str] = &["busy", "failed", "lost", "refused"];
 /// A conversation on a machine that is busy with many: what counts is that it ends.
 const TALKED: &[&str] = &["completed", "failed"];
 
@@ -141,49 +151,63 @@ impl Row {
     }
 }
 
-/// Where the kill finds calls. Those that are held longest come first.
+/// Where each blow finds calls. Of those that the host's end finds, those that are held longest come first.
 pub(crate) fn cuts() -> Vec<Cut> {
+    use Blow::{Host, Launcher, Lock, Voices, Writes};
+    const NONE: Blow = Writes(100);
+    const SOME: Blow = Writes(30);
     let held = |step: &str| talk(json!({ "hold": step }));
-    let cut = |name, faults, at| Cut {
+    let talking = || json!({"ring_ms": 300, "call_ms": 20_000});
+    #[rustfmt::skip]
+    let cuts = vec![
+        cut("its voice killed in conversation", Voices, At::Talking, talking(), FAILED).because("voice_lost"),
+        cut("the launcher killed in conversation", Launcher, At::Talking, talking(), TALKED),
+        cut("no write works while calls are placed", NONE, At::Meanwhile, busy(json!({})), BUSY),
+        cut("no write works from ringing to the end", NONE, At::Later, busy(json!({"hold": "ring"})), BUSY),
+        cut("no write works for 4 s of conversation", NONE, At::Talking, talk(json!({})), TALKED),
+        cut("three writes of ten fail while calls are placed", SOME, At::Meanwhile, busy(json!({})), ANY).calls(10),
+        cut("three writes of ten fail from ringing to the report", SOME, At::Later, busy(json!({"hold": "ring"})), BUSY).calls(5),
+        cut("the store locked while calls are placed", Lock, At::Meanwhile, busy(json!({})), BUSY),
+        cut("killed before the end is told", Host, At::Later, busy(json!({"hold": "end"})), BUSY),
+        cut("killed before it rings", Host, At::Later, held("ring"), TALKED),
+        cut("killed before the answer is told", Host, At::Later, held("answer"), TALKED),
+        cut("killed before the TwiML", Host, At::Later, held("twiml"), TALKED),
+        cut("killed before the media socket", Host, At::Later, held("media"), TALKED),
+        cut("killed in conversation", Host, At::Talking, talking(), TALKED),
+        cut("killed before Twilio takes the call", Host, At::Create, held("create"), LOST),
+        cut("killed before Twilio's answer to the create", Host, At::Create, held("create_answer"), TALKED),
+        cut("killed anywhere", Host, At::Anywhere, busy(json!({})), ANY).calls(10),
+    ];
+    cuts
+}
+
+fn cut(
+    name: &'static str,
+    blow: Blow,
+    at: At,
+    faults: Value,
+    outcomes: &'static [&'static str],
+) -> Cut {
+    Cut {
         name,
+        blow,
+        at,
         faults,
         calls: 2,
-        at,
-    };
-    vec![
-        cut(
-            "killed before the end is told",
-            busy(json!({"hold": "end"})),
-            At::Later,
-        ),
-        cut("killed before it rings", held("ring"), At::Later),
-        cut(
-            "killed before the answer is told",
-            held("answer"),
-            At::Later,
-        ),
-        cut("killed before the TwiML", held("twiml"), At::Later),
-        cut("killed before the media socket", held("media"), At::Later),
-        cut(
-            "killed in conversation",
-            json!({"ring_ms": 300, "call_ms": 20_000}),
-            At::Talking,
-        ),
-        cut(
-            "killed before Twilio takes the call",
-            held("create"),
-            At::Create,
-        ),
-        cut(
-            "killed before Twilio's answer to the create",
-            held("create_answer"),
-            At::Create,
-        ),
+        outcomes,
+        reason: None,
+    }
+}
+
+impl Cut {
+    fn calls(self, calls: usize) -> Cut {
+        Cut { calls, ..self }
+    }
+
+    fn because(self, reason: &'static str) -> Cut {
         Cut {
-            name: "killed anywhere",
-            faults: busy(json!({})),
-            calls: 10,
-            at: At::Anywhere,
-        },
-    ]
+            reason: Some(reason),
+            ..self
+        }
+    }
 }

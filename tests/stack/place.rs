@@ -34,6 +34,11 @@ pub(crate) fn dev() -> PathBuf {
     target().join("dev")
 }
 
+/// What the hosts of a run of this name keep: the files of their stores.
+pub(crate) fn state(run: &str) -> PathBuf {
+    dev().join("state").join(run)
+}
+
 /// The log of one process or step.
 pub(crate) fn log(name: &str) -> PathBuf {
     dev().join(format!("{name}.log"))

@@ -113,7 +113,7 @@ impl Stack {
         if spins != settings::SIMULATOR_PORT {
             stack.simulator("simulator-spin", spins)?;
         }
-        let folder = place::dev().join("state").join(wanted.run);
+        let folder = place::state(wanted.run);
         if wanted.fresh {
             let _ = std::fs::remove_dir_all(&folder);
         }

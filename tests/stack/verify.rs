@@ -17,6 +17,9 @@ use std::time::{Duration, Instant};
 /// How long a voice whose launcher was killed in a test may wait for its call before it gives up.
 const LEAVING: Duration = Duration::from_secs(90);
 
+/// The name of its runs of the stack.
+const RUN: &str = "verify";
+
 /// What a suite came to.
 enum Outcome {
     Ran { passed: usize, failed: usize },
@@ -169,7 +172,7 @@ impl Run {
 
     fn start(&self, on: On) -> Running {
         let wanted = Wanted {
-            run: "verify",
+            run: RUN,
             hosts: on.hosts,
             fresh: true,
             processes: on.processes,
@@ -228,6 +231,7 @@ impl Run {
                 .env("SIMULATOR", local(simulator))
                 .env("HOST", host)
                 .env("STACK", std::env::current_exe()?)
+                .env("STATE", place::state(RUN).join(host))
                 .env("VOICES", voices);
         }
         let status = run_logged(&mut cargo, &log(suite), 30 * MINUTE)?;
