@@ -19,6 +19,9 @@ const ANSWER: Duration = Duration::from_secs(20);
 const MEMORY: u64 = 128 * 1024 * 1024;
 const NANO_CPUS: u64 = 1_000_000_000;
 const PROCESSES: u64 = 32;
+/// How often a container is tried to be started: the port that the engine picks may be taken meanwhile, by any connection
+/// of this machine to another.
+const ATTEMPTS: usize = 3;
 
 pub(super) struct Docker {
     http: Client,
@@ -71,12 +74,23 @@ impl Docker {
         Ok(docker)
     }
 
-    /// Starts the container of one call and tells where its voice listens.
+    /// Starts the container of one call and tells where its voice listens. One that does not start is removed before
+    /// another is tried.
     pub(super) async fn start(
         &self,
         call: &str,
         voice_key: &str,
     ) -> anyhow::Result<(Container, String)> {
+        for _ in 1..ATTEMPTS {
+            match self.start_one(call, voice_key).await {
+                Ok(started) => return Ok(started),
+                Err(error) => eprintln!("call {call}: its container did not start: {error:#}"),
+            }
+        }
+        self.start_one(call, voice_key).await
+    }
+
+    async fn start_one(&self, call: &str, voice_key: &str) -> anyhow::Result<(Container, String)> {
         let port = format!("{PORT}/tcp");
         let wanted = json!({
             "Image": self.image,
