@@ -3,25 +3,28 @@
 use std::collections::BTreeSet;
 use std::process::Command;
 
-/// Names of containers, or ids of processes.
+/// Names of containers, or ids of processes, of the gateway under test alone: another host's may run beside.
 pub fn running() -> BTreeSet<String> {
-    let (program, arguments) = match in_containers() {
-        true => (
-            "docker",
-            ["ps", "--format", r#"{{.Names}} {{.Label "ringdown-call"}}"#],
-        ),
-        false => ("ps", ["-A", "-o", "comm=,pid="]),
-    };
-    let listed = Command::new(program).args(arguments).output();
-    let listed = listed.unwrap_or_else(|error| panic!("{program}: {error}"));
+    if !in_containers() {
+        let gateway = std::env::var("GATEWAY").unwrap_or_default();
+        return of_launcher(&gateway).into_iter().collect();
+    }
+    let mut docker = Command::new("docker");
+    docker.args(["ps", "--format", r#"{{.Names}} {{.Label "ringdown-call"}}"#]);
+    let listed = docker
+        .output()
+        .unwrap_or_else(|error| panic!("docker: {error}"));
     let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
-    // A container of a host that labels none ends its line with the blank.
+    let spin = std::env::var("HOST").is_ok_and(|host| host == "spin");
+    // The launcher labels its containers; what workerd starts has its name alone, and the line ends with the blank.
     let voice = |line: &str| {
-        let (name, of) = line.trim_start().split_once(' ')?;
-        match in_containers() {
-            true => (name.starts_with("workerd-") || !of.is_empty()).then(|| name.to_owned()),
-            false => (name == "voice").then(|| of.trim().to_owned()),
-        }
+        let (name, of) = line.split_once(' ')?;
+        let ours = if spin {
+            !of.is_empty()
+        } else {
+            name.starts_with("workerd-")
+        };
+        ours.then(|| name.to_owned())
     };
     listed.lines().filter_map(voice).collect()
 }
