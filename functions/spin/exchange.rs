@@ -20,22 +20,22 @@ use std::time::Duration;
 
 /// How long a client may take to send its body.
 const BODY_S: u64 = 30;
+/// How much of a request's body is read at most, in bytes, so that its client sees the answer.
+const READ_LIMIT: usize = 16 * 1024 * 1024;
 /// The largest answer that is read.
 const ANSWER_LIMIT: usize = 1024 * 1024;
 /// How long a connection may take to come about.
 const CONNECT_MS: u64 = 5_000;
 
-/// Reads the request's body, one byte further than the limit at most.
+/// Keeps the request's body, one byte more than the limit at most. What is beyond is read and forgotten: a client that
+/// is still sending when its connection is closed does not get to see why.
 pub(crate) async fn read(
     request: Request,
 ) -> Result<http::Request<Vec<u8>>, http::Response<Vec<u8>>> {
     let (parts, body) = request.into_parts();
     let slow = spin_sdk::time::sleep(Duration::from_secs(BODY_S));
-    match select(pin!(collect(body, BODY_LIMIT)), pin!(slow)).await {
-        Either::Left((Ok(mut body), _)) => {
-            body.truncate(BODY_LIMIT + 1);
-            Ok(http::Request::from_parts(parts, body))
-        }
+    match select(pin!(collect(body, BODY_LIMIT, READ_LIMIT)), pin!(slow)).await {
+        Either::Left((Ok(body), _)) => Ok(http::Request::from_parts(parts, body)),
         Either::Left((Err(_), _)) => Err(plain(StatusCode::BAD_REQUEST)),
         Either::Right(_) => Err(plain(StatusCode::REQUEST_TIMEOUT)),
     }
@@ -88,7 +88,7 @@ async fn send_patiently(
     let answer = http_from_wasi_response(answer)
         .map_err(|error| SendError::Unclear(format!("the answer does not read: {error:?}")))?;
     let (parts, body) = answer.into_parts();
-    let body = collect(body, ANSWER_LIMIT)
+    let body = collect(body, ANSWER_LIMIT, ANSWER_LIMIT)
         .await
         .map_err(|error| SendError::Unclear(format!("the answer broke off: {error:?}")))?;
     if body.len() > ANSWER_LIMIT {
@@ -174,20 +174,24 @@ fn offer(writer: BodyWriter, body: Vec<u8>) {
     }
 }
 
-async fn collect<B>(mut body: B, limit: usize) -> Result<Vec<u8>, B::Error>
+/// Reads a body until it is longer than `most`, and keeps as much as shows whether it is longer than `limit`.
+async fn collect<B>(mut body: B, limit: usize, most: usize) -> Result<Vec<u8>, B::Error>
 where
     B: http_body_util::BodyExt<Data = Bytes> + Unpin,
 {
-    let mut bytes = Vec::new();
-    while bytes.len() <= limit {
+    let mut kept = Vec::new();
+    let mut read = 0;
+    while read <= most {
         let Some(frame) = body.frame().await else {
             break;
         };
         if let Ok(data) = frame?.into_data() {
-            bytes.extend_from_slice(&data);
+            read += data.len();
+            let room = (limit + 1 - kept.len()).min(data.len());
+            kept.extend_from_slice(&data[..room]);
         }
     }
-    Ok(bytes)
+    Ok(kept)
 }
 
 fn fields(headers: HeaderMap) -> Result<types::Fields, ErrorCode> {
