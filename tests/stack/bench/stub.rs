@@ -4,10 +4,18 @@ use anyhow::{Context, Result};
 use serde_json::{Value, json};
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::{TcpListener, TcpStream};
+use std::sync::Mutex;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::thread;
+use std::time::Instant;
 
 static CALLS: AtomicU64 = AtomicU64::new(0);
+static DIALLED: Mutex<Option<Instant>> = Mutex::new(None);
+
+/// When it was last asked to place a call.
+pub(crate) fn dialled() -> Option<Instant> {
+    DIALLED.lock().ok().and_then(|dialled| *dialled)
+}
 
 /// Serves until the process ends.
 pub(crate) fn start(port: u16) -> Result<()> {
@@ -78,6 +86,9 @@ fn chunks(lines: &mut impl BufRead) -> Option<Vec<u8>> {
 
 fn answer(path: &str, body: &[u8]) -> String {
     if path.ends_with("/Calls.json") {
+        if let Ok(mut dialled) = DIALLED.lock() {
+            *dialled = Some(Instant::now());
+        }
         let number = CALLS.fetch_add(1, Ordering::Relaxed);
         return json!({"sid": format!("CA{number:032x}"), "status": "queued"}).to_string();
     }
