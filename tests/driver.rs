@@ -152,7 +152,7 @@ impl Driver for Memory {
 }
 
 /// What the proxy of `wrangler dev` answers in place of a Worker whose idle connection it lost. No gateway answers so.
-const PROXY: &[u8] = b"Your worker restarted mid-request";
+pub const PROXY: &str = "Your worker restarted mid-request";
 
 /// A running gateway and simulator, by their addresses.
 pub struct Http {
@@ -196,7 +196,7 @@ impl Http {
     /// The same, to a server that may be gone. Where wrangler's proxy answered it is asked once more.
     pub fn try_fetch(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, String> {
         let answer = self.fetch_once(request.clone())?;
-        match answer.status() == 503 && answer.body().starts_with(PROXY) {
+        match answer.status() == 503 && answer.body().starts_with(PROXY.as_bytes()) {
             true => self.fetch_once(request),
             false => Ok(answer),
         }

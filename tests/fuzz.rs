@@ -44,9 +44,17 @@ fn no_answer_is_outside_the_description() {
     println!("{said}");
     assert!(
         ran.status.success(),
-        "{}",
+        "{}\n{}",
+        failures(&said),
         String::from_utf8_lossy(&ran.stderr)
     );
+}
+
+/// What it found, without the counts around it.
+fn failures(said: &str) -> &str {
+    let from = said.find(" FAILURES ").or_else(|| said.find(" ERRORS "));
+    let until = said.rfind(" SUMMARY ").unwrap_or(said.len());
+    said.get(from.unwrap_or_default()..until).unwrap_or(said)
 }
 
 /// Takes away the webhooks that were made, then ends every call.
