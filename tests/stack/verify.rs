@@ -32,12 +32,21 @@ struct Run {
     began: Instant,
 }
 
+/// What suites came to together.
+#[derive(Default)]
+struct Sum {
+    passed: usize,
+    failed: usize,
+    /// The suites of what failed.
+    red: Vec<&'static Suite>,
+}
+
 /// The stack that runs while suites do, or why it does not.
 type Running = (On, Result<Stack, String>);
 
 /// The words after `cargo verify`: none for all suites, else parts of their names.
 pub(crate) fn run(words: &[String]) -> Result<ExitCode> {
-    let chosen: Vec<&Suite> = SUITES
+    let chosen: Vec<&'static Suite> = SUITES
         .iter()
         .filter(|suite| words.is_empty() || words.iter().any(|word| suite.name.contains(word)))
         .collect();
@@ -65,28 +74,45 @@ pub(crate) fn run(words: &[String]) -> Result<ExitCode> {
         began: Instant::now(),
     };
     heading("Suites");
-    let mut sum = (0, 0);
+    let mut sum = Sum::default();
     for together in chosen.chunk_by(|one, next| one.same_stack(next)) {
-        let (passed, failed) = run.together(together)?;
-        sum = (sum.0 + passed, sum.1 + failed);
+        sum = sum.and(run.together(together)?);
     }
-    let (passed, failed) = sum;
     let minutes = run.began.elapsed().as_secs_f32() / 60.0;
     drop(run);
     say(&format!(
-        "\n{passed} passed, {failed} failed, in {minutes:.0} minutes"
+        "\n{} passed, {} failed, in {minutes:.0} minutes",
+        sum.passed, sum.failed
     ));
-    Ok(if failed == 0 {
+    for suite in &sum.red {
+        let path = place::log(&log(suite));
+        say(&format!(
+            "\nFAILED  {}: {}\n{}",
+            suite.name,
+            place::shown(&path),
+            indented(&tail(&path, 30))
+        ));
+    }
+    Ok(if sum.failed == 0 {
         ExitCode::SUCCESS
     } else {
         ExitCode::FAILURE
     })
 }
 
+impl Sum {
+    fn and(mut self, more: Sum) -> Sum {
+        self.passed += more.passed;
+        self.failed += more.failed;
+        self.red.extend(more.red);
+        self
+    }
+}
+
 impl Run {
     /// Runs suites that want one stack, or none. The hosts' take turns each on its own side, for most of what they do is
-    /// wait. What passed and what failed.
-    fn together(&self, suites: &[&Suite]) -> Result<(usize, usize)> {
+    /// wait.
+    fn together(&self, suites: &[&'static Suite]) -> Result<Sum> {
         let on = suites
             .iter()
             .filter_map(|suite| suite.stack)
@@ -96,7 +122,7 @@ impl Run {
             });
         let running = on.map(|on| self.start(on));
         let sides = [WORKER, SPIN].map(Some).into_iter().chain([None]);
-        let sums: Vec<Result<(usize, usize)>> = thread::scope(|scope| {
+        let sums: Vec<Result<Sum>> = thread::scope(|scope| {
             let sides: Vec<_> = sides
                 .map(|hosts| {
                     let running = running.as_ref();
@@ -112,27 +138,29 @@ impl Run {
                 .map(|side| side.join().unwrap_or_else(|_| failed()))
                 .collect()
         });
-        sums.into_iter().try_fold((0, 0), |sum, more| {
-            let (passed, failed) = more?;
-            Ok((sum.0 + passed, sum.1 + failed))
-        })
+        sums.into_iter()
+            .try_fold(Sum::default(), |sum, more| Ok(sum.and(more?)))
     }
 
-    fn one_by_one<'a>(
+    fn one_by_one(
         &self,
-        suites: impl Iterator<Item = &'a Suite>,
+        suites: impl Iterator<Item = &'static Suite>,
         running: Option<&Running>,
-    ) -> Result<(usize, usize)> {
-        let (mut passed, mut failed) = (0, 0);
+    ) -> Result<Sum> {
+        let mut sum = Sum::default();
         for suite in suites {
             let began = Instant::now();
             let outcome = self.suite(suite, running);
             signals::check()?;
-            let (more, wrong) = self.tell(suite, outcome, began.elapsed(), running);
-            passed += more;
-            failed += wrong;
+            let (passed, failed) = self.tell(suite, outcome, began.elapsed(), running);
+            let red = (failed > 0).then_some(suite).into_iter().collect();
+            sum = sum.and(Sum {
+                passed,
+                failed,
+                red,
+            });
         }
-        Ok((passed, failed))
+        Ok(sum)
     }
 
     /// Shows what a suite came to, in one piece, and says what to add to the sum.
