@@ -124,6 +124,14 @@ impl Call {
             && !DECIDED.iter().any(|name| self.has(name))
     }
 
+    /// The problem's code for which a stored call was not dialled, and when that was found.
+    pub fn gate_closed(&self) -> Option<(Time, &str)> {
+        match self.get("gate-closed") {
+            Some(Event::GateClosed { at, reason }) => Some((*at, reason)),
+            _ => None,
+        }
+    }
+
     /// Whether a program wanted the call, or what follows it, to end.
     pub fn stopped(&self) -> bool {
         let by_program = matches!(

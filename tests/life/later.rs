@@ -232,6 +232,15 @@ fn every_gate_is_gone_through_again() {
     pass(&memory, 15);
     ends(&memory, id, "refused", "agent_not_found");
     assert_eq!(asked(&memory), 0);
+    let path = format!("/v1/calls/{id}/explain");
+    let explained = request(&memory, "GET", &path, &Value::Null);
+    let explained: Value = serde_json::from_slice(explained.body()).unwrap();
+    let gate = &explained["gates"][0];
+    assert_eq!(
+        (&gate["name"], &gate["passed"]),
+        (&json!("agent"), &json!(false)),
+        "{gate}"
+    );
 
     let memory = Memory::demo();
     let id = later(&memory, 10, 86_400);

@@ -14,6 +14,7 @@ pub fn explain(record: &Record, call: &Call) -> Value {
         // A call for later was checked when it was asked for, by the clock of its time.
         gate.at = gate.at.min(record.created_at);
     }
+    close(&mut gates, call);
     gates.extend(seat(record, call));
     // What was said is in the transcript.
     let mut events = timeline(record, call);
@@ -43,6 +44,26 @@ pub fn show_gate(gate: &Gate) -> Value {
         "at": gate.at.rfc3339(),
         "evidence": gate.evidence,
     })
+}
+
+/// Shows the gate as closed that was open when the call was asked for, and was not when it was to be dialled.
+fn close(gates: &mut [Gate], call: &Call) {
+    let Some((at, code)) = call.gate_closed() else {
+        return;
+    };
+    let closed = match code {
+        "agent_not_found" | "organization_inactive" => "agent",
+        "number_not_allowed" | "invalid_number" => "number",
+        "suppressed" => "suppression",
+        "outside_active_hours" => "active_hours",
+        "outside_calling_window" => "calling_window",
+        code => code,
+    };
+    if let Some(gate) = gates.iter_mut().find(|gate| gate.name == closed) {
+        let before = &gate.evidence;
+        let evidence = format!("closed right before the dial: {code} (before that: {before})");
+        *gate = Gate::new(closed, at, false, evidence);
+    }
 }
 
 /// The gate that is passed after the call was stored: its verdict is among the events.
@@ -87,6 +108,14 @@ fn why(call: &Call, verdict: &Verdict) -> String {
         "provider_failed" => "Twilio could not connect the call and did not say why.",
         "canceled_before_dial" => "The call was cancelled while it waited; nothing was dialled.",
         "expired" => "Until its latest time the call could not be dialled; nothing was.",
+        "suppressed" => "The number is on the suppression list; nothing was dialled.",
+        "attempt_cap" => "The number was called as often as a day allows; nothing was dialled.",
+        "outside_active_hours" => "The agent's active hours were over; nothing was dialled.",
+        "outside_calling_window" => {
+            "It was no hour at which the person may be called; nothing was dialled."
+        }
+        "organization_inactive" => "The organization was not active any more; nothing was dialled.",
+        "agent_not_found" => "The agent was not there or not active any more; nothing was dialled.",
         "message_left" => "A mailbox answered, and the message was left on it.",
         "message_cut_short" => "A mailbox answered and hung up before the message was finished.",
         "machine" => "A machine answered, and the agent does not talk to machines.",
