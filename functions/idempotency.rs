@@ -3,6 +3,7 @@
 
 use crate::Platform;
 use crate::ledger::{self, Standing};
+use calls::dialect::{Dialect, PlaceCall};
 use calls::event::Event;
 use calls::id::{CallId, MAX_RUN};
 use calls::problem::Problem;
@@ -34,8 +35,11 @@ pub(crate) enum Found {
 }
 
 /// The key in the header `Idempotency-Key`, or in the body's field `idempotency_key` for tools that set no headers.
+/// The fingerprint holds which agent is wanted through which API, and not how the address that says so is spelled.
 pub(crate) fn intent(
     request: &Request<Vec<u8>>,
+    dialect: &dyn Dialect,
+    wanted: &PlaceCall,
     body: &Map<String, Value>,
 ) -> Result<Option<Intent>, Problem> {
     const FIELD: &str = "idempotency_key";
@@ -68,11 +72,15 @@ pub(crate) fn intent(
     }
     let said: BTreeMap<&String, Value> = body
         .iter()
-        .filter(|(name, _)| *name != FIELD)
+        // A request with a key is never a dry run when it comes to be compared.
+        .filter(|(name, _)| *name != FIELD && *name != "dry_run")
         .map(|(name, value)| (name, sorted(value)))
         .collect();
     let said = serde_json::to_string(&said).map_err(|error| Problem::Broken(error.to_string()))?;
-    let fingerprint = secret::sha256_hex(format!("{} {said}", request.uri().path()).as_bytes());
+    let agent = wanted.agent.text().to_ascii_lowercase();
+    let version = if wanted.draft { "draft" } else { "live" };
+    let meant = format!("{} {version} {agent} {said}", dialect.word());
+    let fingerprint = secret::sha256_hex(meant.as_bytes());
     Ok(Some(Intent {
         key: key.to_owned(),
         fingerprint,

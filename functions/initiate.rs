@@ -19,9 +19,9 @@ pub(crate) async fn initiate(
         caller.need_category(category)?;
     }
     let mut asked = body::object(dialect, request)?;
-    let intent = idempotency::intent(request, &asked)?;
     dry_run::from_query(request, &mut asked)?;
     let wanted = dialect.read_call("", &asked)?;
+    let intent = idempotency::intent(request, dialect, &wanted, &asked)?;
     let account = caller.with_agent(host, &wanted.agent).await?;
     if wanted.dry_run {
         return dry_run::dry_run(host, dialect, &account.organization, wanted).await;

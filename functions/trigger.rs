@@ -15,8 +15,8 @@ pub(crate) async fn trigger(
 ) -> Result<Reply, Problem> {
     let caller = access::caller(host, request.headers(), Permission::CreateCalls).await?;
     let asked = body::object(dialect, request)?;
-    let intent = idempotency::intent(request, &asked)?;
     let wanted = dialect.read_call(uuid, &asked)?;
+    let intent = idempotency::intent(request, dialect, &wanted, &asked)?;
     let account = caller.with_agent(host, &wanted.agent).await?;
     let placed = place::place(
         host,
