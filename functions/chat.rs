@@ -2,7 +2,7 @@
 
 use crate::reply::{self, Reply};
 use crate::socket::{self, Routed};
-use crate::{Fault, Owner, Platform, access, body, documents, gates, place, voice};
+use crate::{Fault, Owner, Platform, access, body, documents, gates, place, texts, voice};
 use calls::chat::pool::{DOCUMENT, MOST, Open};
 use calls::config::{Agent, Organization, Permission, REST_APIS};
 use calls::dialect::voicing::Voicing;
@@ -68,7 +68,8 @@ async fn admit(host: &impl Platform, request: &Request<Vec<u8>>) -> Result<Admit
         ..Known::default()
     };
     let wanted = PlaceCall::new(name, String::new(), "");
-    let said = gates::rendered(&Voicing, &agent, script, &wanted, &known)?.agent;
+    let said = texts::rendered(&Voicing, &agent, script, &wanted, &known)?;
+    let said = said.insist(script)?.agent;
     Ok(Admitted {
         organization: account.organization,
         agent,

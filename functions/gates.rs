@@ -1,25 +1,27 @@
 //! Everything that is checked before a call is stored: agent, numbers, texts, hours. What passes is the call's record.
 
 use crate::admission::{self, Asked};
-use crate::{Platform, contacts, crm, store};
-use calls::config::{Agent, Organization, Script, Telephony, VERSION, WhenMissing};
+use crate::{Fault, Platform, contacts, crm, store, texts};
+use calls::config::{Agent, Organization, Telephony, VERSION};
 use calls::dialect::{AgentName, Caller, Dialect, PlaceCall};
 use calls::known::{self, Known};
 use calls::plan::Schedule;
 use calls::problem::Problem;
-use calls::record::{AgentSaid, Contact, Gate, Record, TelephonyUsed};
+use calls::record::{Contact, Gate, Record, TelephonyUsed};
+use calls::seats::Full;
 use calls::time::Time;
 use calls::voice::{Kind, Limits};
-use std::collections::BTreeSet;
 use validation::hours::Hours;
 use validation::zone::Zone;
-use validation::{Country, Issue, NotAPhone, Phone, Rule, WebhookUrl, render};
+use validation::{Country, Issue, NotAPhone, Phone, Rule, WebhookUrl};
 
 /// The call a program wants, and why it is not to be placed now, if a gate is closed.
 pub(crate) struct Examined {
     /// Without the id it is stored under. Its gates hold every verdict, also after one that is against the call.
     pub(crate) record: Record,
     pub(crate) refused: Option<Problem>,
+    /// The limit it met before the agent's CRM was asked, which then was not: it is not to be dialled without.
+    pub(crate) full: Option<Full>,
 }
 
 impl Examined {
@@ -64,7 +66,7 @@ pub(crate) async fn examine(
     // A call for later is checked as of the time it is for, and put off then if a gate is closed.
     let at = schedule.map_or(host.now(), |plan| plan.earliest_at);
     let timezone = recipient_timezone(&agent, &wanted)?;
-    let asked = Asked {
+    let mut asked = Asked {
         organization,
         agent: &agent,
         to: &to,
@@ -72,33 +74,40 @@ pub(crate) async fn examine(
         timezone,
         now: at,
     };
-    let mut gates = vec![
-        callable_gate(&agent, &wanted, host.now()),
-        caller_gate(telephony, host.now()),
-    ];
-    let mut refused = None;
-    for verdict in admission::verdicts(host, &asked).await? {
-        gates.push(verdict.gate);
-        // What time opens again is waited for where the call is for later.
-        let waits = |problem: &Problem| schedule.is_some() && problem.may_pass();
-        refused = refused.or(verdict.problem.filter(|problem| !waits(problem)));
-    }
-    let may_be_called = gates.iter().all(|gate| gate.passed);
+    let begun = host.now();
+    let mut admitted = admitted(host, &asked, schedule).await?;
     let mut known = Known {
         variables: wanted.variables.clone(),
         call: known::outbound(to.as_str(), &from),
-        system: known::system(agent.zone(), host.now()),
+        system: known::system(agent.zone(), begun),
         ..Known::default()
     };
-    // Nobody is asked about a person who is not to be called now.
-    let fetched = match may_be_called {
+    // Nobody is asked about a person who is not to be called, nor for a call that finds no seat anyway.
+    let full = match (&agent.pre_fetch, schedule) {
+        (Some(_), None) if admitted.refused.is_none() => {
+            no_room(host, organization, &agent).await?
+        }
+        _ => None,
+    };
+    let fetched = match admitted.refused.is_none() && full.is_none() {
         true => crm::fetch(host, &agent, &known, |path| dialect.value_of(&known, path)).await,
         false => None,
     };
     if let Some(fetched) = &fetched {
         known.crm.0.clone_from(&fetched.values);
+        // Meanwhile the person may have opted out, or an hour struck.
+        asked.now = schedule.map_or(host.now(), |plan| plan.earliest_at);
+        admitted = self::admitted(host, &asked, schedule).await?;
     }
-    let said = rendered(dialect, &agent, script, &wanted, &known)?;
+    let said = texts::rendered(dialect, &agent, script, &wanted, &known)?;
+    // What a CRM that was not asked would have said is missing in a call that is not dialled.
+    let unasked = agent.pre_fetch.is_some() && fetched.is_none();
+    let said = if unasked { said } else { said.insist(script)? };
+    let mut gates = vec![
+        callable_gate(&agent, &wanted, begun),
+        caller_gate(telephony, begun),
+    ];
+    gates.extend(admitted.gates);
 
     let record = Record {
         v: VERSION,
@@ -150,7 +159,48 @@ pub(crate) async fn examine(
         kind: Kind::Phone,
         when_missing: script.when_missing,
     };
-    Ok(Examined { record, refused })
+    Ok(Examined {
+        record,
+        refused: admitted.refused,
+        full,
+    })
+}
+
+/// What the gates say that ask whom a call goes to, and when.
+struct Admitted {
+    gates: Vec<Gate>,
+    /// The first verdict against the call.
+    refused: Option<Problem>,
+}
+
+async fn admitted(
+    host: &impl Platform,
+    asked: &Asked<'_>,
+    schedule: Option<Schedule>,
+) -> Result<Admitted, Problem> {
+    // What time opens again is waited for where the call is for later.
+    let waits = |problem: &Problem| schedule.is_some() && problem.may_pass();
+    let mut admitted = Admitted {
+        gates: Vec::new(),
+        refused: None,
+    };
+    for verdict in admission::verdicts(host, asked).await? {
+        admitted.gates.push(verdict.gate);
+        let against = verdict.problem.filter(|problem| !waits(problem));
+        admitted.refused = admitted.refused.or(against);
+    }
+    Ok(admitted)
+}
+
+/// The limit a call of this agent would meet now. Whether it gets a seat is decided when it takes one.
+async fn no_room(
+    host: &impl Platform,
+    organization: &Organization,
+    agent: &Agent,
+) -> Result<Option<Full>, Fault> {
+    let limits = organization.limits(agent.seats);
+    let seats = host.seats(&organization.id).await?;
+    Ok(seats.room(&agent.id, false, &limits, host.now()).err())
 }
 
 fn callable_gate(agent: &Agent, wanted: &PlaceCall, now: Time) -> Gate {
@@ -306,76 +356,4 @@ pub(crate) fn within_active_hours(agent: &Agent, now: Time) -> Result<Option<Pro
         next: next.map(Time::rfc3339),
         retry_after_s: next.map(|next| (next.0 - now.0).div_ceil(1000)),
     }))
-}
-
-pub(crate) struct Said {
-    pub(crate) agent: AgentSaid,
-    voicemail_message: Option<String>,
-    unresolved: Vec<String>,
-}
-
-/// How long an agent's texts may be together with a call's values in them, in bytes.
-const LARGEST_TEXTS: usize = validation::template::LARGEST;
-
-/// The agent's texts with the call's variables in them.
-pub(crate) fn rendered(
-    dialect: &dyn Dialect,
-    agent: &Agent,
-    script: &Script,
-    wanted: &PlaceCall,
-    known: &Known,
-) -> Result<Said, Problem> {
-    let when_missing = match script.when_missing {
-        WhenMissing::AsDialect => dialect.when_missing(),
-        WhenMissing::Literal => validation::WhenMissing::Literal,
-        WhenMissing::Empty | WhenMissing::Refuse => validation::WhenMissing::Empty,
-    };
-    let mut unresolved: Vec<String> = Vec::new();
-    let mut seen = BTreeSet::new();
-    let mut bytes = 0;
-    let mut fill = |template: &str| {
-        // What is too long already is refused below, whatever else there is.
-        if bytes > LARGEST_TEXTS {
-            return String::new();
-        }
-        let filled = render(template, |path| dialect.value_of(known, path), when_missing);
-        for name in filled.missing {
-            if seen.insert(name.clone()) {
-                unresolved.push(name);
-            }
-        }
-        bytes += filled.text.len();
-        filled.text
-    };
-    let said = AgentSaid {
-        id: agent.id.clone(),
-        name: agent.name.clone(),
-        disclosure: script.disclosure.as_deref().map(&mut fill),
-        greeting: fill(wanted.greeting.as_deref().unwrap_or(&script.greeting)),
-        prompt: fill(&script.prompt),
-        agenda: wanted
-            .agenda
-            .as_deref()
-            .or(script.agenda.as_deref())
-            .map(&mut fill),
-        answers: script.answers.iter().map(|answer| fill(answer)).collect(),
-        goodbye: fill(&script.goodbye),
-        opted_out: fill(&script.opted_out),
-        keys: script.keys.clone(),
-        // Only a dialler can be asked to.
-        transfer_to: None,
-    };
-    let voicemail_message = script.voicemail_message.as_deref().map(&mut fill);
-    if bytes > LARGEST_TEXTS {
-        let why = "The request's values make the agent's texts longer than 256 KB";
-        return Err(Problem::Malformed(why.to_owned()));
-    }
-    if script.when_missing == WhenMissing::Refuse && !unresolved.is_empty() {
-        return Err(Problem::VariablesMissing(unresolved));
-    }
-    Ok(Said {
-        agent: said,
-        voicemail_message,
-        unresolved,
-    })
 }

@@ -40,6 +40,7 @@ mod status;
 mod store;
 mod suppressions;
 mod tenants;
+mod texts;
 mod tick;
 mod trigger;
 mod voice;

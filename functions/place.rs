@@ -42,6 +42,7 @@ pub(crate) async fn place(
     {
         return Ok(Placed::again(*standing));
     }
+    let full = examined.full;
     let mut record = examined.passed()?;
     record.fingerprint = intent.map(|intent| intent.fingerprint.clone());
     let auth = ledger::credential(host, &record)?;
@@ -77,7 +78,11 @@ pub(crate) async fn place(
             replayed: false,
         });
     }
-    if let Err(problem) = fire::admit(host, organization, id, &record).await? {
+    let admitted = match full {
+        Some(full) => Err(Problem::NoSeat(full)),
+        None => fire::admit(host, organization, id, &record).await?,
+    };
+    if let Err(problem) = admitted {
         let at = host.now();
         let closed = match &problem {
             Problem::NoSeat(full) => Event::NoSeat { at, full: *full },

@@ -79,7 +79,12 @@ impl PreFetch {
         value_of: impl Fn(&str) -> Option<String>,
         allowed: &[String],
     ) -> Result<Request<Vec<u8>>, String> {
-        let percent_encoded = |path: &str| value_of(path).map(|value| encode(&value));
+        // A URL knows the call's facts and the request's values whatever the API's texts call them.
+        let value = |path: &str| match path.starts_with("call.") {
+            true => known.value(path).or_else(|| value_of(path)),
+            false => value_of(path),
+        };
+        let percent_encoded = |path: &str| value(path).map(|value| encode(&value));
         let filled = render(&self.url, percent_encoded, WhenMissing::Empty);
         if let Some(name) = filled.missing.first() {
             return Err(format!("no value for {name}, which its URL names"));

@@ -1,7 +1,7 @@
 //! An agent's CRM, asked before a call: what it knows is in the agent's texts, and whatever it does, the call is placed.
 
-use super::{KEY, Placed};
-use functions::SendError;
+use super::{KEY, Placed, later};
+use functions::{Platform as _, SendError};
 use http::{Request, Response};
 use serde_json::{Value, json};
 use tests::driver::Driver;
@@ -44,6 +44,12 @@ pub(super) fn import(memory: &Memory, lines: &impl ToString) {
 
 /// A call whose request gives a name and a city.
 fn dial_out(memory: Memory) -> Placed {
+    let answer = ask_for_a_call(&memory);
+    assert_eq!(answer.status(), 200);
+    Placed { memory, answer }
+}
+
+fn ask_for_a_call(memory: &Memory) -> Response<Vec<u8>> {
     let body = json!({
         "bot_id": "crm-bot", "to_number": "+15005550006",
         "variables": { "name": "the customer", "city": "Pune", "reference": "REF/7 b" },
@@ -51,9 +57,7 @@ fn dial_out(memory: Memory) -> Placed {
     let request = Request::post("/api/v1/dialout")
         .header("x-api-key", KEY)
         .body(body.to_string().into_bytes());
-    let answer = memory.put_to(request.unwrap());
-    assert_eq!(answer.status(), 200);
-    Placed { memory, answer }
+    memory.put_to(request.unwrap())
 }
 
 fn answer(status: u16, body: &str) -> Result<Response<Vec<u8>>, SendError> {
@@ -196,4 +200,83 @@ fn a_refused_request_asks_nobody() {
         assert_eq!(memory.put_to(request.unwrap()).status(), status);
         assert!(memory.outside.seen.borrow().is_empty());
     }
+}
+
+/// The CRM may take ten seconds, and what changes in them counts.
+#[test]
+fn the_gates_are_gone_through_again_after_it() {
+    let memory = with_crm(&json!({}));
+    *memory.outside.meanwhile.borrow_mut() = Some(Box::new(|memory| {
+        let request = Request::post("/v1/suppressions")
+            .header("x-api-key", KEY)
+            .body(br#"{"number":"+15005550006"}"#.to_vec());
+        assert_eq!(memory.put_to(request.unwrap()).status(), 201);
+    }));
+    let answer = ask_for_a_call(&memory);
+    assert_eq!(answer.headers()["x-error-code"], "suppressed");
+    assert_eq!(answer.status(), 403);
+
+    // It is 09:30 UTC, and the window closes while the CRM thinks.
+    let memory = with_crm(&json!({}));
+    later::change(&memory, "crm-agent", |agent| {
+        agent["active_hours"] =
+            json!({ "timezone": "UTC", "days": [], "start": "08:00", "end": "09:31" });
+    });
+    *memory.outside.meanwhile.borrow_mut() = Some(Box::new(|memory| memory.pass_s(60)));
+    let answer = ask_for_a_call(&memory);
+    assert_eq!(answer.headers()["x-error-code"], "outside_active_hours");
+    assert!(memory.twilio.asked.borrow().is_empty());
+    assert!(memory.calls.borrow().is_empty());
+}
+
+/// A closed gate that opens again is waited for, and then the call is dialled with what the CRM knew.
+#[test]
+fn a_call_for_later_has_it_though_a_gate_is_closed() {
+    let memory = with_crm(&json!({}));
+    later::change(&memory, "crm-agent", |agent| {
+        agent["active_hours"] =
+            json!({ "timezone": "UTC", "days": [], "start": "10:00", "end": "11:00" });
+    });
+    let known = r#"{"name":"Rahul"}"#;
+    memory.outside.will_answer(CRM, answer(200, known));
+    let beside = json!({
+        "agent_id": "crm-agent", "earliest_at": memory.now().plus_s(60).rfc3339(),
+        "variables": { "reference": "REF/7 b" },
+    });
+    let id = later::create(&memory, "+15005550006", beside);
+    assert_eq!(memory.outside.seen.borrow().len(), 1);
+    assert_eq!(
+        later::call(&memory, id)["pre_fetch"]["values"]["name"],
+        "Rahul"
+    );
+}
+
+/// "If no workers are available, the call is rejected immediately": before a CRM takes its time.
+#[test]
+fn without_a_seat_nobody_is_asked() {
+    let memory = with_crm(&json!({}));
+    memory.hold_seats("demo", 10, memory.now().plus_s(40));
+    let answer = ask_for_a_call(&memory);
+    assert_eq!(answer.status(), 503);
+    assert_eq!(answer.headers()["x-error-code"], "no_capacity");
+    assert!(memory.outside.seen.borrow().is_empty());
+    // Stored as any other call that found no seat, so that it can be explained.
+    let id = *memory.calls.borrow().keys().next().unwrap();
+    let call = later::call(&memory, id);
+    assert_eq!(call["outcome"], "refused");
+    assert_eq!(call["end_reason"], "no_seat");
+    assert_eq!(call["pre_fetch"], Value::Null);
+    assert!(memory.twilio.asked.borrow().is_empty());
+}
+
+/// Values only the CRM would have given are not missed where it was not asked.
+#[test]
+fn an_agent_that_insists_is_refused_for_what_closed() {
+    let memory = with_crm(&json!({}));
+    later::change(&memory, "crm-agent", |agent| {
+        agent["published"]["when_missing"] = json!("refuse");
+    });
+    memory.hold_seats("demo", 10, memory.now().plus_s(40));
+    let answer = ask_for_a_call(&memory);
+    assert_eq!(answer.headers()["x-error-code"], "no_capacity");
 }

@@ -60,6 +60,16 @@ pub(super) fn ask(memory: &Memory, id: CallId, what: &str) -> u16 {
 
 /// Twilio's callback about the `nth` call it placed.
 pub(super) fn callback(memory: &Memory, nth: usize, path: &str, fields: &[(&str, &str)]) -> String {
+    callback_by(memory, nth, (path, TOKEN), fields)
+}
+
+/// The same, signed with another auth token.
+pub(super) fn callback_by(
+    memory: &Memory,
+    nth: usize,
+    (path, token): (&str, &str),
+    fields: &[(&str, &str)],
+) -> String {
     let (sid, _) = memory.twilio.placed.borrow()[nth].clone();
     let mut form = form_urlencoded::Serializer::new(String::new());
     form.append_pair("AccountSid", ACCOUNT);
@@ -73,7 +83,7 @@ pub(super) fn callback(memory: &Memory, nth: usize, path: &str, fields: &[(&str,
         .header("content-type", "application/x-www-form-urlencoded")
         .header(
             "x-twilio-signature",
-            signature::sign(&Secret::new(TOKEN), &url, &body),
+            signature::sign(&Secret::new(token), &url, &body),
         )
         .body(body);
     let answer = memory.put_to(request.unwrap());
@@ -117,7 +127,7 @@ pub(super) fn ends(memory: &Memory, id: CallId, outcome: &str, reason: &str) {
     assert!(memory.running.borrow().is_empty(), "a container runs");
 }
 
-fn in_s(memory: &Memory, seconds: u64) -> String {
+pub(super) fn in_s(memory: &Memory, seconds: u64) -> String {
     memory.now().plus_s(seconds).rfc3339()
 }
 
@@ -128,15 +138,19 @@ pub(super) fn later(memory: &Memory, earliest_s: u64, latest_s: u64) -> CallId {
 }
 
 /// Changes a configured agent.
-fn change(memory: &Memory, agent: &str, change: impl FnOnce(&mut Value)) {
-    let key = format!("agent/{agent}");
-    let mut stored: Value = serde_json::from_str(&memory.config.stored.borrow()[&key]).unwrap();
+pub(super) fn change(memory: &Memory, agent: &str, change: impl FnOnce(&mut Value)) {
+    change_stored(memory, &format!("agent/{agent}"), change);
+}
+
+/// Changes what is configured under a name.
+pub(super) fn change_stored(memory: &Memory, key: &str, change: impl FnOnce(&mut Value)) {
+    let mut stored: Value = serde_json::from_str(&memory.config.stored.borrow()[key]).unwrap();
     change(&mut stored);
     memory
         .config
         .stored
         .borrow_mut()
-        .insert(key, stored.to_string());
+        .insert(key.to_owned(), stored.to_string());
     memory.config.catch_up();
 }
 

@@ -1,5 +1,6 @@
 //! Every server that is not Twilio.
 
+use super::Memory;
 use functions::SendError;
 use http::{Request, Response};
 use std::cell::{Cell, RefCell};
@@ -14,10 +15,13 @@ pub struct Outside {
     pub answers: RefCell<BTreeMap<String, VecDeque<Answered>>>,
     /// Whether every call is woken once more while one of them waits for its answer.
     pub wakes: Cell<bool>,
+    /// What happens while the next request waits for its answer.
+    pub meanwhile: RefCell<Option<Happens>>,
     /// URLs whose servers take requests and never answer.
     pub hanging: RefCell<BTreeSet<String>>,
 }
 
+type Happens = Box<dyn FnOnce(&Memory)>;
 type Answered = Result<Response<Vec<u8>>, SendError>;
 
 impl Outside {

@@ -292,6 +292,9 @@ impl Platform for Memory {
                         .into_iter()
                         .for_each(|id| self.wake(id));
                 }
+                if let Some(happens) = self.outside.meanwhile.take() {
+                    happens(self);
+                }
                 if self.outside.hangs(&request) {
                     std::future::pending().await
                 }
