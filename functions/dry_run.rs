@@ -45,7 +45,7 @@ pub(crate) async fn dry_run(
 ) -> Result<Reply, Problem> {
     let examined = gates::examine(host, dialect, organization, wanted).await?;
     let record = examined.record;
-    ledger::credential(host, &record)?;
+    ledger::stored_credential(host, &record)?;
     let seats = host.seats(&organization.id).await?;
     let limits = organization.limits(record.agent_seats);
     let taken = seats.taken(host.now());

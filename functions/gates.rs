@@ -2,7 +2,7 @@
 
 use crate::admission::{self, Asked};
 use crate::{Fault, Platform, contacts, crm, store, texts};
-use calls::config::{Agent, Organization, Telephony, VERSION};
+use calls::config::{Agent, Number, Organization, Telephony, VERSION};
 use calls::dialect::{AgentName, Caller, Dialect, PlaceCall};
 use calls::known::{self, Known};
 use calls::plan::Schedule;
@@ -256,6 +256,7 @@ pub(crate) async fn again(
     let agent = agent
         .filter(|agent| agent.active && agent.organization.as_ref() == Some(&organization.id))
         .ok_or_else(|| Problem::NoAgent(id.clone()))?;
+    still_callable_from(&organization, record)?;
     let to = Phone::parse(&record.to, None);
     let to = to.map_err(|why| Problem::InvalidNumber("to".to_owned(), why))?;
     let asked = Asked {
@@ -270,6 +271,20 @@ pub(crate) async fn again(
     match verdicts.into_iter().find_map(|verdict| verdict.problem) {
         Some(closed) => Err(closed),
         None => Ok(organization),
+    }
+}
+
+/// Whether the organization still has what the call was to be placed with: the account, and the number of it.
+fn still_callable_from(organization: &Organization, record: &Record) -> Result<(), Problem> {
+    let used = &record.telephony;
+    let configured = organization.telephony(used.id);
+    configured
+        .filter(|telephony| telephony.account_sid == used.account_sid)
+        .ok_or(Problem::NoTelephony)?;
+    let has = |number: &Number| number.number == record.from && number.telephony == used.id;
+    match organization.numbers.iter().any(has) {
+        true => Ok(()),
+        false => Err(Problem::NoCaller),
     }
 }
 

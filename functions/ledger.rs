@@ -1,7 +1,8 @@
 //! One call's facts as handlers see them: the record and the call folded from its events.
 
-use crate::{Facts, Fault, Platform, contacts};
+use crate::{Facts, Fault, Platform, contacts, store};
 use calls::call::Call;
+use calls::config::Organization;
 use calls::event::Event;
 use calls::id::CallId;
 use calls::problem::Problem;
@@ -55,15 +56,39 @@ fn standing(host: &impl Platform, facts: Facts) -> Result<Standing, Fault> {
     Ok(Standing { record, call })
 }
 
-/// The auth token of the account the call is placed with.
-pub(crate) fn credential(host: &impl Platform, record: &Record) -> Result<Secret, Problem> {
+/// The auth token of the account the call is placed with, as it is configured now: one that was replaced at Twilio opens
+/// nothing there. The record's own where that configuration is gone, for the call goes on as it began.
+pub(crate) async fn credential(host: &impl Platform, record: &Record) -> Result<Secret, Problem> {
+    // A store that cannot be read is no reason to leave a live call alone either.
+    let organization = store::organization(host, &record.organization).await;
+    match organization.ok().flatten() {
+        Some(organization) => configured_credential(host, &organization, record),
+        None => stored_credential(host, record),
+    }
+}
+
+/// The same, where the organization was read.
+pub(crate) fn configured_credential(
+    host: &impl Platform,
+    organization: &Organization,
+    record: &Record,
+) -> Result<Secret, Problem> {
+    let used = &record.telephony;
+    let configured = organization.telephony(used.id);
+    match configured.filter(|telephony| telephony.account_sid == used.account_sid) {
+        Some(telephony) => open(host, record, &telephony.sealed_auth_token),
+        None => stored_credential(host, record),
+    }
+}
+
+/// The auth token the account had when the call was stored.
+pub(crate) fn stored_credential(host: &impl Platform, record: &Record) -> Result<Secret, Problem> {
+    open(host, record, &record.telephony.sealed_auth_token)
+}
+
+fn open(host: &impl Platform, record: &Record, sealed: &str) -> Result<Secret, Problem> {
     let owner = credential_owner(&record.organization, record.telephony.id);
-    seal::open(
-        &host.settings().encryption_key,
-        &owner,
-        &record.telephony.sealed_auth_token,
-    )
-    .ok_or_else(|| {
+    seal::open(&host.settings().encryption_key, &owner, sealed).ok_or_else(|| {
         Problem::Broken(format!(
             "the credential of {owner} does not open: another ENCRYPTION_KEY?"
         ))

@@ -75,7 +75,7 @@ async fn speak(
     standing: &Standing,
     sid: &str,
 ) -> Result<(), Problem> {
-    let auth = ledger::credential(host, &standing.record)?;
+    let auth = ledger::credential(host, &standing.record).await?;
     let url = address(host, id, standing, "message");
     let request = dial::go_on_with(&standing.record, &auth, sid, &url)
         .ok_or_else(|| Problem::Broken("the API base URL is no URL".to_owned()))?;

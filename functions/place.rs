@@ -45,7 +45,7 @@ pub(crate) async fn place(
     let full = examined.full;
     let mut record = examined.passed()?;
     record.fingerprint = intent.map(|intent| intent.fingerprint.clone());
-    let auth = ledger::credential(host, &record)?;
+    let auth = ledger::stored_credential(host, &record)?;
     // Written before Twilio hears of it, so that the first callback finds a record.
     let (id, record) = match (once, &same) {
         (None, None) => open(host, record).await?,

@@ -92,7 +92,7 @@ async fn ask(host: &impl Platform, id: CallId, record: &Record, sid: &str) -> Fo
         Ok(_) => {}
         Err(_) => return Found::Unreachable,
     }
-    let Ok(auth) = ledger::credential(host, record) else {
+    let Ok(auth) = ledger::credential(host, record).await else {
         return Found::Unreachable;
     };
     let Some(request) = dial::ask(record, &auth, sid) else {
@@ -113,7 +113,7 @@ async fn ask(host: &impl Platform, id: CallId, record: &Record, sid: &str) -> Fo
 async fn search(host: &impl Platform, id: CallId, standing: &Standing) -> Found {
     let record = &standing.record;
     let began = standing.call.dial_began(record);
-    let Ok(auth) = ledger::credential(host, record) else {
+    let Ok(auth) = ledger::credential(host, record).await else {
         return Found::Unreachable;
     };
     let Some(request) = dial::search(record, &auth, began) else {

@@ -98,7 +98,7 @@ async fn dial(
 ) -> Result<Option<Time>, Fault> {
     let record = standing.record;
     let soon = host.now().plus_s(AGAIN_S);
-    let auth = ledger::credential(host, &record).map_err(fault)?;
+    let auth = ledger::configured_credential(host, organization, &record).map_err(fault)?;
     if let Err(problem) = fire::admit(host, organization, id, &record).await? {
         let wait = problem.retry_after_s().unwrap_or(AGAIN_S);
         let later = host.now().plus_s(wait);

@@ -195,7 +195,7 @@ pub(crate) async fn hang_up_for(
 
 /// Asks Twilio to end the call. What comes of it arrives as callbacks.
 pub(crate) async fn hang_up(host: &impl Platform, record: &Record, sid: &str) -> bool {
-    let Ok(auth) = ledger::credential(host, record) else {
+    let Ok(auth) = ledger::credential(host, record).await else {
         return false;
     };
     let Some(request) = dial::hang_up(record, &auth, sid) else {

@@ -171,7 +171,7 @@ async fn may_open(
 ) -> Result<CallId, Problem> {
     let (id, standing) = webhook::opened(host, token).await?;
     let url = media_url(host, token);
-    webhook::check_signature(host, &standing, upgrade.headers(), &url, b"")?;
+    webhook::check_signature(host, &standing, upgrade.headers(), &url, b"").await?;
     if standing.call.ended().is_some() {
         return Err(Problem::NoCall(id.to_string()));
     }

@@ -6,6 +6,7 @@ use crate::{Platform, mailbox, settle, sids, voice};
 use calls::event::Event;
 use calls::id::CallId;
 use calls::problem::Problem;
+use calls::secret::Secret;
 use calls::token::{Door, Token};
 use calls::twilio::callback::Form;
 use calls::twilio::{signature, twiml};
@@ -102,7 +103,7 @@ pub(crate) async fn genuine(
         .path_and_query()
         .map_or("", |path| path.as_str());
     let url = format!("{}{path}", host.settings().public_base_url);
-    check_signature(host, &standing, request.headers(), &url, request.body())?;
+    check_signature(host, &standing, request.headers(), &url, request.body()).await?;
     let form = Form::read(request.body());
     let account = form.account_sid() == Some(standing.record.telephony.account_sid.as_str());
     let sid = form
@@ -133,9 +134,10 @@ pub(crate) async fn opened(
     ))
 }
 
-/// Whether Twilio signed a request to `url`. A refusal is logged with the address it was computed over:
+/// Whether Twilio signed a request to `url`, with the account's token of now or with the one the call began with: either
+/// may be Twilio's while it is being replaced. A refusal is logged with the address it was computed over:
 /// a public base URL that is not the one Twilio uses is what usually goes wrong.
-pub(crate) fn check_signature(
+pub(crate) async fn check_signature(
     host: &impl Platform,
     standing: &Standing,
     headers: &HeaderMap,
@@ -145,8 +147,13 @@ pub(crate) fn check_signature(
     let given = headers
         .get("x-twilio-signature")
         .and_then(|value| value.to_str().ok());
-    let auth = ledger::credential(host, &standing.record)?;
-    if given.is_some_and(|given| signature::genuine(&auth, given, url, body)) {
+    let fits =
+        |auth: &Secret| given.is_some_and(|given| signature::genuine(auth, given, url, body));
+    // First the one that nobody has to be asked for.
+    if ledger::stored_credential(host, &standing.record).is_ok_and(|auth| fits(&auth)) {
+        return Ok(());
+    }
+    if given.is_some() && fits(&ledger::credential(host, &standing.record).await?) {
         return Ok(());
     }
     let base = host.settings().public_base_url.as_str();

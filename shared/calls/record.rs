@@ -178,7 +178,8 @@ impl AgentSaid {
     }
 }
 
-/// The Twilio account this call is placed with; empty for one that is not placed with Twilio.
+/// The Twilio account this call is placed with; empty for one that is not placed with Twilio. The auth token is the one
+/// of that moment: what is configured later for the same account counts before it.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 pub struct TelephonyUsed {
     pub id: i64,

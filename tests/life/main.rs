@@ -8,6 +8,7 @@ mod crash;
 mod crm;
 mod crowd;
 mod doubt;
+mod fire_time;
 mod imported;
 mod later;
 mod lists;
