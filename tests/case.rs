@@ -17,6 +17,9 @@
 //! A case may go on with further requests; `{call}` stands for what `<uuid:call>` caught. `dialled` says how many
 //! calls Twilio was asked for by the request before it (0 unless said). Placeholders: `<uuid>`, `<integer>`,
 //! `<number>`, `<time>`, `<text>`, `<sid>`, `<N digits>`; in an expected object `"…": "…"` lets further fields pass.
+//! `becomes busy` brings the call just placed to that outcome of our own API, as its number's story at Twilio has it;
+//! `becomes in_progress` has it answered and goes on. Until then it stands where it was placed.
+//! `LETTER /name` is no request: it stands for what came to `{simulator}/_sim/inbox/name`, once it did.
 //! `{fresh}` in a request is another text each time the case runs; `{in_an_hour}` and `{in_two_hours}` are times;
 //! `{simulator}` is the address of the Twilio beside the host.
 //! In a body, `<N bytes>` stands for N bytes of `x`, and `<N times …>` for what follows, N times over. A body line
@@ -30,6 +33,8 @@ use std::collections::BTreeMap;
 pub struct Case {
     /// `file: title`
     pub name: String,
+    /// What it proves: the lines that begin with `>`.
+    pub quotes: Vec<String>,
     pub steps: Vec<Step>,
 }
 
@@ -43,7 +48,12 @@ pub struct Step {
     pub expected_headers: Vec<(String, String)>,
     pub expected_body: String,
     pub dialled: usize,
+    /// What the call that it placed comes to after it.
+    pub becomes: Option<String>,
 }
+
+/// The method of a step that no host is asked: what came to a customer's server.
+pub const LETTER: &str = "LETTER";
 
 /// All cases in `tests/cases`, by file.
 pub fn all() -> Vec<Case> {
@@ -85,8 +95,10 @@ fn read(file: &std::path::Path, folder: &str) -> Vec<Case> {
         let (title, rest) = part.split_once('\n').unwrap_or((part, ""));
         let steps = steps(rest);
         assert!(!steps.is_empty(), "{short}: {title} has no request");
+        let before = rest.lines().take_while(|line| line.starts_with('>'));
         cases.push(Case {
             name: format!("{short}: {title}"),
+            quotes: before.map(|line| line[1..].trim().to_owned()).collect(),
             steps,
         });
     }
@@ -109,7 +121,7 @@ fn steps(text: &str) -> Vec<Step> {
         let request = line.split_once(' ').filter(|(method, path)| {
             matches!(
                 *method,
-                "GET" | "POST" | "PUT" | "DELETE" | "PATCH" | "OPTIONS" | "HEAD"
+                "GET" | "POST" | "PUT" | "DELETE" | "PATCH" | "OPTIONS" | "HEAD" | LETTER
             ) && path.starts_with('/')
         });
         if let (Some((method, path)), At::Before | At::Answer | At::AnswerBody) = (request, &at) {
@@ -154,14 +166,17 @@ fn steps(text: &str) -> Vec<Step> {
                 }
                 step.body.extend(body_line(line));
             }
-            At::Answer | At::AnswerBody => match line.strip_prefix("dialled ") {
-                Some(count) => step.dialled = count.trim().parse().expect("a count"),
-                None => {
+            At::Answer | At::AnswerBody => {
+                if let Some(count) = line.strip_prefix("dialled ") {
+                    step.dialled = count.trim().parse().expect("a count");
+                } else if let Some(word) = line.strip_prefix("becomes ") {
+                    step.becomes = Some(word.trim().to_owned());
+                } else {
                     at = At::AnswerBody;
                     step.expected_body.push_str(line);
                     step.expected_body.push('\n');
                 }
-            },
+            }
             At::Before => {}
         }
     }

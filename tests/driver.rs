@@ -1,16 +1,18 @@
 //! Puts contract cases to a host: in-process, or over HTTP to one that runs.
 
-use crate::case::{self, Case, Caught, Step, fill, matches, text_matches};
+use crate::case::{self, Case, Caught, LETTER, Step, fill, matches, text_matches};
 use crate::finish;
 use crate::memory::Memory;
+pub use crate::running::{Http, PROXY};
+use crate::same;
 use calls::time::Time;
 use functions::{Answer, Platform};
-use http::{Request, Response};
+use http::{HeaderMap, Request, Response};
 use serde_json::Value;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{SystemTime, UNIX_EPOCH};
 
 /// Where the demo organization finds its Twilio, unless its host is told another place.
-const SIMULATOR: &str = "http://127.0.0.1:8790";
+pub(crate) const SIMULATOR: &str = "http://127.0.0.1:8790";
 
 /// A host with the demo organization, and the Twilio beside it.
 pub trait Driver {
@@ -19,17 +21,42 @@ pub trait Driver {
     fn dialled(&self) -> usize;
     /// Where that Twilio is.
     fn simulator(&self) -> &str;
+    /// Brings a call to an outcome of our own API, or into its conversation. `key` is what the call was placed with.
+    fn becomes(&self, call: &str, word: &str, key: &HeaderMap) -> Result<(), String>;
+    /// The body of what came to the simulator's inbox of this name, once it did.
+    fn letter(&self, inbox: &str) -> Option<Vec<u8>>;
     /// The host's clock.
     fn time(&self) -> Time {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
         Time(since_1970.unwrap_or_default().as_secs() * 1000)
     }
+    /// Has calls stand where they are placed.
+    fn still(&self) {}
     /// Ends what the case began.
     fn calm(&self) {}
 }
 
+/// What came of a case on one host.
+pub struct Played {
+    /// The error says what differs from what the case expects.
+    pub outcome: Result<(), String>,
+    pub heard: Vec<Heard>,
+    pub caught: Caught,
+}
+
+/// One answer, and what was asked.
+pub struct Heard {
+    pub asked: String,
+    pub answer: Response<Vec<u8>>,
+}
+
 /// Runs one case; the error says what differs.
 pub fn run(driver: &impl Driver, case: &Case) -> Result<(), String> {
+    play(driver, case).outcome
+}
+
+/// Runs one case and keeps what it heard.
+pub fn play(driver: &impl Driver, case: &Case) -> Played {
     let mut caught = Caught::new();
     // A running host remembers: what must be new each time is made of the time.
     let fresh = SystemTime::now()
@@ -42,34 +69,52 @@ pub fn run(driver: &impl Driver, case: &Case) -> Result<(), String> {
         let time = driver.time().plus_s(seconds).rfc3339();
         caught.insert(name.to_owned(), time);
     }
+    let mut heard = Vec::new();
+    driver.still();
     let outcome = case.steps.iter().try_for_each(|step| {
-        take(driver, step, &mut caught)
+        take(driver, step, &mut caught, &mut heard)
             .map_err(|why| format!("{} {}: {why}", step.method, step.path))
     });
     driver.calm();
-    outcome
+    Played {
+        outcome,
+        heard,
+        caught,
+    }
 }
 
-/// Runs every contract case against one host; panics with all that differs.
-pub fn every_case(driver: &impl Driver) {
+/// Runs every contract case on one host and on its twin, which must answer alike; panics with all that differs.
+pub fn every_case(driver: &impl Driver, twin: &impl Driver) {
     let cases = case::all();
-    let differs = |case: &Case| {
-        run(driver, case)
-            .err()
-            .map(|why| format!("{}\n    {why}", case.name))
-    };
-    let failed: Vec<String> = cases.iter().filter_map(differs).collect();
+    let (mut failed, mut differing) = (Vec::new(), Vec::new());
+    for case in &cases {
+        let (here, there) = (play(driver, case), play(twin, case));
+        if let Err(why) = &here.outcome {
+            failed.push(format!("{}\n    {why}", case.name));
+        }
+        if let Err(why) = &there.outcome {
+            failed.push(format!("{}, on its twin\n    {why}", case.name));
+        }
+        differing.extend(same::differences(&case.name, &here, &there));
+    }
     assert!(
-        failed.is_empty(),
-        "{} of {} cases failed:\n{}",
+        failed.is_empty() && differing.is_empty(),
+        "{} of {} cases failed:\n{}\n{} answers differ between this host (-) and its twin (+):\n{}",
         failed.len(),
         cases.len(),
-        failed.join("\n")
+        failed.join("\n"),
+        differing.len(),
+        differing.join("\n")
     );
     println!("{} cases", cases.len());
 }
 
-fn take(driver: &impl Driver, step: &Step, caught: &mut Caught) -> Result<(), String> {
+fn take(
+    driver: &impl Driver,
+    step: &Step,
+    caught: &mut Caught,
+    heard: &mut Vec<Heard>,
+) -> Result<(), String> {
     let mut request = Request::builder()
         .method(step.method.as_str())
         .uri(fill(&step.path, caught));
@@ -81,7 +126,19 @@ fn take(driver: &impl Driver, step: &Step, caught: &mut Caught) -> Result<(), St
         Err(_) => step.body.clone(),
     };
     let before = driver.dialled();
-    let answer = driver.put_to(request.body(body).map_err(|error| error.to_string())?);
+    let request = request.body(body).map_err(|error| error.to_string())?;
+    let key = request.headers().clone();
+    let answer = match step.method.as_str() {
+        LETTER => {
+            let letter = driver.letter(request.uri().path().trim_matches('/'));
+            Response::new(letter.ok_or("nothing came")?)
+        }
+        _ => driver.put_to(request),
+    };
+    heard.push(Heard {
+        asked: format!("{} {}", step.method, step.path),
+        answer: answer.clone(),
+    });
     let shown = String::from_utf8_lossy(answer.body()).into_owned();
     if answer.status() != step.status {
         return Err(format!(
@@ -100,7 +157,7 @@ fn take(driver: &impl Driver, step: &Step, caught: &mut Caught) -> Result<(), St
             return Err(format!("header {name}: expected {pattern}, got {value}"));
         }
     }
-    if !answer.headers().contains_key("x-request-id") {
+    if step.method != LETTER && !answer.headers().contains_key("x-request-id") {
         return Err("no x-request-id".to_owned());
     }
     let expected = fill(&step.expected_body, caught);
@@ -120,7 +177,14 @@ fn take(driver: &impl Driver, step: &Step, caught: &mut Caught) -> Result<(), St
             step.dialled
         ));
     }
-    Ok(())
+    match &step.becomes {
+        Some(word) => {
+            let call = answer.headers().get("x-call-id");
+            let call = call.and_then(|call| call.to_str().ok());
+            driver.becomes(call.ok_or("no x-call-id")?, word, &key)
+        }
+        None => Ok(()),
+    }
 }
 
 impl Driver for Memory {
@@ -146,133 +210,22 @@ impl Driver for Memory {
         SIMULATOR
     }
 
+    fn becomes(&self, call: &str, word: &str, _key: &HeaderMap) -> Result<(), String> {
+        self.tell(call, word)
+    }
+
+    fn letter(&self, inbox: &str) -> Option<Vec<u8>> {
+        let path = format!("/_sim/inbox/{inbox}");
+        let seen = self.outside.seen.borrow();
+        let letter = seen.iter().find(|request| request.uri().path() == path)?;
+        Some(letter.body().clone())
+    }
+
     fn time(&self) -> Time {
         self.now()
     }
-}
-
-/// What the proxy of `wrangler dev` answers in place of a Worker whose idle connection it lost. No gateway answers so.
-pub const PROXY: &str = "Your worker restarted mid-request";
-
-/// A running gateway and simulator, by their addresses.
-pub struct Http {
-    pub gateway: String,
-    pub simulator: String,
-    agent: ureq::Agent,
-}
-
-impl Http {
-    /// From `GATEWAY` and `SIMULATOR`, as `cargo verify` sets them.
-    pub fn from_env() -> Http {
-        let address =
-            |name: &str, default: &str| std::env::var(name).unwrap_or_else(|_| default.to_owned());
-        Http::new(
-            address("GATEWAY", "http://127.0.0.1:8787"),
-            address("SIMULATOR", SIMULATOR),
-        )
-    }
-
-    pub fn new(gateway: String, simulator: String) -> Http {
-        let config = ureq::Agent::config_builder()
-            .http_status_as_error(false)
-            .max_redirects(0)
-            .max_redirects_will_error(false)
-            .timeout_global(Some(Duration::from_secs(60)))
-            .allow_non_standard_methods(true)
-            .build();
-        Http {
-            gateway,
-            simulator,
-            agent: config.into(),
-        }
-    }
-
-    /// A request with a whole URL.
-    pub fn fetch(&self, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
-        self.try_fetch(request)
-            .unwrap_or_else(|error| panic!("{error}"))
-    }
-
-    /// The same, to a server that may be gone. Where wrangler's proxy answered it is asked once more.
-    pub fn try_fetch(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, String> {
-        let answer = self.fetch_once(request.clone())?;
-        match answer.status() == 503 && answer.body().starts_with(PROXY.as_bytes()) {
-            true => self.fetch_once(request),
-            false => Ok(answer),
-        }
-    }
-
-    fn fetch_once(&self, request: Request<Vec<u8>>) -> Result<Response<Vec<u8>>, String> {
-        let what = format!("{} {}", request.method(), request.uri());
-        let failed = |error: ureq::Error| format!("{what}: {error}");
-        let (head, mut body) = self.agent.run(request).map_err(failed)?.into_parts();
-        let body = body.read_to_vec().map_err(failed)?;
-        Ok(Response::from_parts(head, body))
-    }
-
-    /// `GET` of a path at the simulator, as JSON.
-    pub fn simulated(&self, path: &str) -> Value {
-        let request = Request::get(format!("{}{path}", self.simulator))
-            .body(Vec::new())
-            .expect("a request");
-        serde_json::from_slice(self.fetch(request).body()).expect("the simulator answers JSON")
-    }
-
-    /// Has the simulator do something to a live call.
-    pub fn steer(&self, sid: &str, body: &Value) {
-        let request = Request::post(format!("{}/_sim/calls/{sid}", self.simulator))
-            .header("content-type", "application/json")
-            .body(body.to_string().into_bytes())
-            .expect("a request");
-        self.fetch(request);
-    }
-
-    pub fn live(&self) -> Vec<String> {
-        let calls = self.simulated("/_sim/calls");
-        let live = calls
-            .as_array()
-            .into_iter()
-            .flatten()
-            .filter(|call| call["ended_at_ms"].is_null());
-        live.filter_map(|call| call["sid"].as_str().map(str::to_owned))
-            .collect()
-    }
-}
-
-impl Driver for Http {
-    fn put_to(&self, request: Request<Vec<u8>>) -> Response<Vec<u8>> {
-        let (mut head, body) = request.into_parts();
-        head.uri = format!("{}{}", self.gateway, head.uri)
-            .parse()
-            .expect("a URL");
-        self.fetch(Request::from_parts(head, body))
-    }
-
-    fn simulator(&self) -> &str {
-        &self.simulator
-    }
-
-    fn dialled(&self) -> usize {
-        let stats = self.simulated("/_sim/stats");
-        usize::try_from(
-            stats["asked"]
-                .as_u64()
-                .expect("the simulator counts what it is asked for"),
-        )
-        .expect("a count")
-    }
 
     fn calm(&self) {
-        for _ in 0..200 {
-            let live = self.live();
-            if live.is_empty() {
-                return;
-            }
-            for sid in live {
-                self.steer(&sid, &serde_json::json!({ "action": "hangup" }));
-            }
-            std::thread::sleep(Duration::from_millis(100));
-        }
-        panic!("calls are still live at the simulator");
+        self.end_all();
     }
 }

@@ -6,6 +6,8 @@ pub mod driver;
 pub mod kv;
 pub mod memory;
 pub mod placed;
+pub mod running;
+pub mod same;
 pub mod socket;
 pub mod tenant;
 pub mod voices;

@@ -1,9 +1,11 @@
-//! Every contract case over HTTP, on workerd. `cargo verify` starts the stack and names its addresses.
+//! Every contract case over HTTP on workerd, answered byte for byte as in process. `cargo verify` starts the stack and
+//! names its addresses.
 
 use tests::driver::{self, Http};
+use tests::same::Twin;
 
 #[test]
 #[ignore = "needs a running stack: cargo verify"]
 fn every_case() {
-    driver::every_case(&Http::from_env());
+    driver::every_case(&Http::from_env(), &Twin::new(false));
 }

@@ -1,6 +1,6 @@
 //! Requests with the answers they got in-process.
 
-use http::{Request, Response, StatusCode};
+use http::{HeaderMap, Request, Response, StatusCode};
 use serde_json::Value;
 use std::cell::RefCell;
 use std::collections::BTreeMap;
@@ -15,7 +15,7 @@ pub(crate) struct Exchange {
     pub(crate) method: String,
     pub(crate) path: String,
     pub(crate) query: String,
-    pub(crate) headers: http::HeaderMap,
+    pub(crate) headers: HeaderMap,
     pub(crate) body: Vec<u8>,
     pub(crate) status: u16,
     pub(crate) answer_headers: BTreeMap<String, String>,
@@ -85,5 +85,13 @@ impl Driver for Writing<'_> {
 
     fn simulator(&self) -> &str {
         self.memory.simulator()
+    }
+
+    fn becomes(&self, call: &str, word: &str, key: &HeaderMap) -> Result<(), String> {
+        self.memory.becomes(call, word, key)
+    }
+
+    fn letter(&self, inbox: &str) -> Option<Vec<u8>> {
+        self.memory.letter(inbox)
     }
 }
