@@ -196,7 +196,12 @@ fn plain(text: &str, caught: &Caught) -> String {
     while let Some(start) = rest.find(|first: char| first.is_ascii_alphanumeric()) {
         plain.push_str(&rest[..start]);
         rest = &rest[start..];
-        let inside = |letter: char| letter.is_ascii_alphanumeric() || "-_.:+".contains(letter);
+        // What is sealed is in base64.
+        let more = match rest.starts_with("v1:") {
+            true => ":+/=",
+            false => "-_.:+",
+        };
+        let inside = |letter: char| letter.is_ascii_alphanumeric() || more.contains(letter);
         let end = rest.find(|letter| !inside(letter)).unwrap_or(rest.len());
         let word = rest[..end].trim_end_matches(['.', ':', '+', '-']);
         plain.push_str(kind(word).unwrap_or(word));

@@ -19,10 +19,17 @@ impl Memory {
         let story = Story::of(self, call).ok_or("the call was not dialled")?;
         story.status("initiated");
         match word {
-            "failed" => story.status("failed"),
-            "busy" | "no_answer" => {
+            "failed" => story.ends(
+                "failed",
+                &[("SipResponseCode", "404"), ("ErrorCode", "13224")],
+            ),
+            "busy" => {
                 story.status("ringing");
-                story.status(&word.replace('_', "-"));
+                story.ends("busy", &[("SipResponseCode", "486")]);
+            }
+            "no_answer" => {
+                story.status("ringing");
+                story.ends("no-answer", &[("SipResponseCode", "487")]);
             }
             "in_progress" => story.answered(),
             "completed" | "voicemail" => {
@@ -32,7 +39,7 @@ impl Memory {
                     story.callback("AsyncAmdStatusCallback", &machine);
                 }
                 story.voice_ended();
-                story.status("completed");
+                story.ends("completed", &[("SipResponseCode", "200")]);
             }
             other => return Err(format!("no call becomes {other}")),
         }
@@ -45,19 +52,21 @@ impl Memory {
 
     /// Has everybody hang up on whatever is live.
     pub(crate) fn end_all(&self) {
-        let calls: Vec<String> = self.calls.borrow().keys().map(CallId::to_string).collect();
-        for call in calls {
-            if let Some(story) = Story::of(self, &call).filter(Story::is_live) {
-                match story.has("\"in-progress\"") {
-                    true => {
-                        story.voice_ended();
-                        story.status("completed");
-                    }
-                    false => {
-                        story.status("initiated");
-                        story.status("busy");
-                    }
-                }
+        let over = |(name, _): &(String, String)| name == "ended";
+        let calls: Vec<String> = self
+            .calls
+            .borrow()
+            .iter()
+            .filter(|(_, facts)| !facts.events.iter().any(over))
+            .map(|(id, _)| id.to_string())
+            .collect();
+        for story in calls.iter().filter_map(|call| Story::of(self, call)) {
+            if story.was_answered() {
+                story.voice_ended();
+                story.ends("completed", &[]);
+            } else {
+                story.status("initiated");
+                story.ends("busy", &[]);
             }
         }
     }
@@ -83,16 +92,11 @@ impl<'a> Story<'a> {
         })
     }
 
-    /// Whether this word stands in one of the call's facts.
-    fn has(&self, word: &str) -> bool {
+    fn was_answered(&self) -> bool {
         let calls = self.memory.calls.borrow();
         let facts = CallId::parse(&self.call).and_then(|id| calls.get(&id));
         let mut events = facts.iter().flat_map(|facts| &facts.events);
-        events.any(|(name, text)| name == word || text.contains(word))
-    }
-
-    fn is_live(&self) -> bool {
-        !self.has("ended")
+        events.any(|(name, _)| name == "provider-in-progress")
     }
 
     fn account(&self) -> String {
@@ -122,8 +126,12 @@ impl<'a> Story<'a> {
     }
 
     fn status(&self, word: &str) {
-        let fields = [("CallStatus", word), ("CallDuration", "0")];
-        self.callback("StatusCallback", &fields);
+        self.callback("StatusCallback", &[("CallStatus", word)]);
+    }
+
+    fn ends(&self, word: &str, more: &[(&str, &str)]) {
+        let told = [("CallStatus", word), ("CallDuration", "0")];
+        self.callback("StatusCallback", &[&told, more].concat());
     }
 
     fn report(&self, events: Vec<VoiceEvent>) {
