@@ -1,7 +1,9 @@
 //! Reports to the gateway: in order, one at a time, again until they are acknowledged.
 
 use crate::net;
-use calls::voice::{Answer, Report, ReportTo, SIGNATURE_HEADER, VoiceEvent, sign_report};
+use calls::voice::{
+    Answer, REPORTING_S, Report, ReportTo, SIGNATURE_HEADER, VoiceEvent, sign_report,
+};
 use serde_json::{Map, Value};
 use std::time::Duration;
 use tokio::sync::{mpsc, watch};
@@ -11,7 +13,7 @@ use tokio::time::{Instant, sleep};
 /// How long the gateway may take to answer one report.
 const ANSWER: Duration = Duration::from_secs(15);
 /// How long reports are repeated after the last event.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_secs(REPORTING_S);
 const FIRST_PAUSE: Duration = Duration::from_millis(200);
 const LONGEST_PAUSE: Duration = Duration::from_secs(5);
 

@@ -16,7 +16,7 @@ use worker::{Delay, Headers, Request, Response, ResponseBuilder};
 const START_S: u64 = 25;
 /// How long the media socket waits for a container that is not ready, in seconds. Twilio's own patience is not longer.
 const CONNECT_S: u64 = 10;
-/// How long a container told to stop may take for its last report, in milliseconds.
+/// How long a container without a call, or that cannot be told to stop, may go on, in milliseconds.
 const GRACE_MS: u64 = 4_000;
 /// How often a container is asked whether it listens yet, in milliseconds.
 const POLL_MS: u64 = 25;
@@ -197,7 +197,7 @@ impl Call {
         }
     }
 
-    /// Asks the container to end, leaves it time for its last report, and ends it.
+    /// Asks the container to end, leaves it time for its last reports, and ends it. Nothing waits for that.
     fn bring_down(self: &Rc<Call>) {
         let call = self.clone();
         self.go_on(async move {
@@ -212,11 +212,18 @@ impl Call {
         if !self.running()? {
             return Ok(());
         }
-        let until = now().0 + GRACE_MS;
-        if let Some(id) = self.facts.call()? {
-            // One that does not answer any more is ended all the same.
-            let _asked = self.ask("DELETE", &format!("/calls/{id}"), "").await;
-        }
+        let told = match self.facts.call()? {
+            Some(id) => self.ask("DELETE", &format!("/calls/{id}"), "").await,
+            None => Err(Fault("an object without a call".to_owned())),
+        };
+        // One that has a call ends by itself, as soon as what it has to tell was taken.
+        let told = told.is_ok_and(|answer| answer.status_code() == 204);
+        let grace_ms = if told {
+            voice::ENDING_S * 1_000
+        } else {
+            GRACE_MS
+        };
+        let until = now().0 + grace_ms;
         while self.running()? && now().0 < until {
             pause(4 * POLL_MS).await;
         }

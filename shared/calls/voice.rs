@@ -8,7 +8,7 @@
 //! Twilio  ──WebSocket /media/{token}──▶ launcher or Durable Object ──GET /calls/{id}/stream──▶ container
 //! dialler ──WebSocket /ws/{bot_id}────▶ the same way; so do chats
 //! container ──POST report.url (Report)──▶ gateway, until it answers 2xx
-//! gateway ──DELETE /calls/{id}──▶ container
+//! gateway ──DELETE /calls/{id}──▶ container, which ends once its reports are taken
 //! ```
 //!
 //! One container, one call: a second `POST /calls` for the same call answers 200, for another 409.
@@ -33,6 +33,13 @@ pub const TOLERANCE_S: u64 = 300;
 
 /// The form of start orders: 2. In form 1 there is no `kind`, and all are of calls by phone.
 pub const ORDER_VERSION: u32 = 2;
+
+/// How long a voice repeats its reports after the last event, in seconds.
+pub const REPORTING_S: u64 = 60;
+
+/// How long a voice that was told to end may go on, in seconds: its reports may be refused all that time, and the last
+/// attempt may wait for its answer. What it has yet to tell may be that the person called opted out.
+pub const ENDING_S: u64 = REPORTING_S + 30;
 
 /// Whom a voice talks to.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]

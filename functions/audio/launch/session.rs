@@ -5,7 +5,7 @@ use super::process::Process;
 use super::{Engine, Launcher};
 use crate::report::Reporter;
 use anyhow::{Context as _, bail};
-use calls::voice::{StartOrder, VoiceEvent};
+use calls::voice::{ENDING_S, StartOrder, VoiceEvent};
 use reqwest::StatusCode;
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -17,8 +17,10 @@ use tokio::time::{Instant, sleep, timeout};
 const START: Duration = Duration::from_secs(10);
 /// How often a voice that does not answer yet is asked again.
 const AGAIN: Duration = Duration::from_millis(20);
-/// How long a voice may take to end its call and report it, when told to.
+/// How long a voice may take to answer when it is told to end its call.
 const STOP: Duration = Duration::from_secs(3);
+/// How long it may then take to end it and to report that.
+const ENDING: Duration = Duration::from_secs(ENDING_S);
 /// What a voice may take beyond the limits it was given, before it counts as hanging.
 const GRACE_S: u64 = 120;
 /// How long an ended call is remembered, so that a late repetition of its order starts nothing.
@@ -153,16 +155,18 @@ async fn live(
     let exit = tokio::select! {
         exit = timeout(longest, running.exit()) => exit.unwrap_or(Exit::Hangs),
         () = asked(&mut stop) => {
-            // A voice that cannot be told is gone already, or is killed in a moment.
-            let _ = launcher
+            let told = launcher
                 .http
                 .delete(format!("{url}/calls/{call}"))
                 .bearer_auth(&launcher.voice_key)
                 .timeout(STOP)
                 .send()
                 .await;
-            // Whatever it did not manage by then, the gateway wanted the end and knows of it.
-            let _ = timeout(STOP, running.exit()).await;
+            // One that cannot be told is gone already, or hangs. Any other ends by itself, as soon as what it has to tell
+            // was taken: the gateway knows of the end, and not yet of what was said and wanted before it.
+            if told.is_ok_and(|answer| answer.status().is_success()) {
+                let _ = timeout(ENDING, running.exit()).await;
+            }
             Exit::InOrder
         }
     };

@@ -246,6 +246,39 @@ async fn a_killed_voice_is_a_lost_call_and_the_other_goes_on() {
     launcher.terminate().await;
 }
 
+/// The gateway ends the call while its store takes nothing for six seconds: what was told before counts all the same, and
+/// another call's voice is ended meanwhile.
+#[tokio::test]
+async fn a_stopped_voice_reports_until_it_is_heard() {
+    let gateway = Gateway::open().await;
+    let launcher = launcher(&gateway, "process").await;
+    let mut one = order(&gateway);
+    one.keys.insert("0".to_owned(), "opt_out".to_owned());
+    start(&launcher, &one).await;
+    let mut twilio = media(&launcher, &format!("of-{}", one.call)).await.unwrap();
+    twilio.start().await;
+    twilio.first_audio().await;
+    let heard = |event: &VoiceEvent| matches!(event, VoiceEvent::FirstAudio { .. });
+    gateway.wait_for(heard).await;
+    let soon = || Some(Instant::now() + Duration::from_millis(100));
+    twilio.play(soon()).await;
+    gateway.answer_next(&[503; 5]);
+    twilio.press("0").await;
+    twilio.play(soon()).await;
+    let path = format!("/v1/sessions/{}", one.call);
+    let asked = Instant::now();
+    assert_eq!(ask(&launcher, "DELETE", &path, String::new()).await, 204);
+    assert!(
+        asked.elapsed() < Duration::from_secs(1),
+        "nobody waits for it"
+    );
+    let opted_out = |event: &VoiceEvent| matches!(event, VoiceEvent::OptedOut { .. });
+    gateway.wait_for(opted_out).await;
+    gateway.end().await;
+    wait_until_none(&launcher).await;
+    launcher.terminate().await;
+}
+
 #[tokio::test]
 async fn sigterm_ends_the_calls() {
     let gateway = Gateway::open().await;
