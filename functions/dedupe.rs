@@ -92,7 +92,7 @@ async fn earlier(host: &impl Platform, same: &Same, latest: &Latest) -> Result<E
         return Ok(Earlier::None);
     };
     Ok(match ledger::read(host, id).await? {
-        Some(standing) if standing.call.never_tried() => Earlier::None,
+        Some(standing) if idempotency::turned_away(&standing) => Earlier::None,
         // An id that was drawn twice is another call's.
         Some(standing) if of(&standing.record).is_none_or(|of| of.name != same.name) => {
             Earlier::None

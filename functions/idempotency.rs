@@ -1,14 +1,15 @@
 //! Idempotency keys: a request sent twice places one call. The call's id is made from organization and key,
 //! so that creating the call is the lock.
 
-use crate::Platform;
 use crate::ledger::{self, Standing};
+use crate::{Owner, Platform, documents};
 use calls::dialect::{Dialect, PlaceCall};
 use calls::event::Event;
 use calls::id::{CallId, MAX_RUN};
 use calls::problem::Problem;
 use calls::secret;
 use http::Request;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 use validation::{Issue, Rule};
@@ -17,13 +18,30 @@ use validation::{Issue, Rule};
 const LONGEST: usize = 255;
 /// How long a request may take before its call counts as one whose outcome is unknown, in seconds.
 pub(crate) const UNDER_WAY_S: u64 = 40;
-/// How often one key may meet a refusal before any dial and be tried again.
-const TRIES: u32 = 1_000;
+/// How many tries of one key a request looks at: one that finds more was overtaken by as many others meanwhile.
+const LOOKS: usize = 10;
 
 /// What a caller meant to do once: its key, and a fingerprint of the request.
 pub(crate) struct Intent {
     key: String,
     pub(crate) fingerprint: String,
+}
+
+/// Which try of a key is the latest that counts, once one was turned away: a document of the organization.
+#[derive(Default, Serialize, Deserialize)]
+struct Tries {
+    #[serde(default)]
+    v: u32,
+    latest: u32,
+}
+
+impl Intent {
+    /// A name for what the request makes, the same each time it is repeated.
+    pub(crate) fn name(&self, host: &impl Platform, organization: &str, what: &str) -> String {
+        let signing_key = host.settings().signing_key.expose().as_bytes();
+        let said = format!("idempotent {what}:{organization}:{}", self.key);
+        secret::hex(&secret::mac(signing_key, said.as_bytes()))
+    }
 }
 
 /// Where an intent stands.
@@ -105,27 +123,58 @@ pub(crate) fn sorted(value: &Value) -> Value {
 }
 
 /// Looks the intent up. A call that was refused before Twilio could place it leaves the key free for another try,
-/// under the next id.
+/// under the next id. Which that is stands in a document, so that the hundredth try is found as fast as the second.
 pub(crate) async fn find(
     host: &impl Platform,
     organization: &str,
     intent: &Intent,
 ) -> Result<Found, Problem> {
-    for attempt in 0..TRIES {
-        let id = id(host, organization, &intent.key, attempt);
-        let Some(standing) = ledger::read(host, id).await? else {
-            return Ok(Found::Free(id));
-        };
-        if standing.record.fingerprint.as_ref() != Some(&intent.fingerprint) {
-            return Err(Problem::IdempotencyConflict);
-        }
-        // Whatever closed a gate after the call was stored, its phone never rang; one for later ends so for good.
-        let turned_away = standing.call.has("gate-closed") && standing.record.schedule.is_none();
-        if !standing.call.never_tried() && !turned_away {
-            return done(host, id, standing);
-        }
+    if let Some(found) = look(host, organization, intent, 0).await? {
+        return Ok(found);
     }
-    Err(Problem::IdempotencyConflict)
+    let owner = Owner::Organization(organization.to_owned());
+    let name = format!("tries/{}", intent.name(host, organization, "tries"));
+    let mut tries: Tries = documents::read(host, &owner, &name).await?;
+    for _ in 0..LOOKS {
+        let latest = tries.latest.max(1);
+        if let Some(found) = look(host, organization, intent, latest).await? {
+            return Ok(found);
+        }
+        tries = documents::change(host, &owner, &name, |tries: &mut Tries| {
+            tries.v = 1;
+            tries.latest = tries.latest.max(latest + 1);
+            Tries { ..*tries }
+        })
+        .await?;
+    }
+    Err(Problem::IdempotencyInProgress)
+}
+
+/// What became of one try of the intent; `None` if it was turned away, and so does not count.
+async fn look(
+    host: &impl Platform,
+    organization: &str,
+    intent: &Intent,
+    attempt: u32,
+) -> Result<Option<Found>, Problem> {
+    let id = id(host, organization, &intent.key, attempt);
+    let Some(standing) = ledger::read(host, id).await? else {
+        return Ok(Some(Found::Free(id)));
+    };
+    if turned_away(&standing) {
+        return Ok(None);
+    }
+    if standing.record.fingerprint.as_ref() != Some(&intent.fingerprint) {
+        return Err(Problem::IdempotencyConflict);
+    }
+    done(host, id, standing).map(Some)
+}
+
+/// Whether the request was answered that nothing was placed, for a cause that may pass. Whatever closed a gate after the
+/// call was stored, its phone never rang; a call for later ends so for good.
+pub(crate) fn turned_away(standing: &Standing) -> bool {
+    let at_gate = standing.call.has("gate-closed") && standing.record.schedule.is_none();
+    standing.call.never_tried() || at_gate
 }
 
 /// What the first request came to, if that is known.

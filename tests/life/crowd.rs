@@ -16,6 +16,11 @@ const ORDERS: u64 = 40;
 /// An organization with room for everybody, and an agent that takes like requests for one.
 fn roomy(more: &Value) -> Memory {
     let memory = Memory::demo();
+    set_up(&memory, more);
+    memory
+}
+
+fn set_up(memory: &Memory, more: &Value) {
     let mut organization = json!({
         "type": "organization", "id": "roomy", "seats": 100, "country": "US", "default_telephony_configuration": 41,
         "calling_window": null, "attempts_per_day": null,
@@ -32,8 +37,7 @@ fn roomy(more: &Value) -> Memory {
             "published": {"greeting": "Hello {{who}}."}}),
         json!({"type": "key", "organization": "roomy", "key": ROOMY}),
     ];
-    import(&memory, &lines.map(|line| line.to_string()).join("\n"));
-    memory
+    import(memory, &lines.map(|line| line.to_string()).join("\n"));
 }
 
 const ROOMY: &str = "rd_test_roomy_0000000000000001";
@@ -186,4 +190,27 @@ fn seats_are_given_once() {
         let listed: Value = serde_json::from_slice(listed.body()).unwrap();
         assert_eq!(listed["data"].as_array().unwrap().len(), CALLERS - 10);
     }
+}
+
+/// A call that a gate closed on right before its dial rang nobody: the same request is placed once the gate is open.
+#[test]
+fn a_like_request_after_a_gate_closed_is_placed() {
+    let mut closed = 0;
+    for seed in 0..ORDERS {
+        let memory = roomy(&json!({ "attempts_per_day": 1 }));
+        let requests = (0..2).map(|who| create("+15005550006", who));
+        let answers = memory.put_together(seed, requests.collect());
+        let refused = (0..2).find(|who| code(&answers[*who]) == "attempt_cap");
+        let refused = refused.expect("one of them is too many");
+        closed += usize::from(memory.calls.borrow().len() == 2);
+        set_up(&memory, &json!({}));
+        let again = memory.put_to(create("+15005550006", refused));
+        assert_eq!(
+            (again.status().as_u16(), code(&again)),
+            (201, ""),
+            "seed {seed}"
+        );
+        assert!(!again.headers().contains_key("idempotent-replayed"));
+    }
+    assert!(closed > 0, "no gate closed after a call was stored");
 }

@@ -78,7 +78,7 @@ fn an_adopted_call_rings_as_long_as_any() {
     placed.ends("no_answer", "no_answer");
 }
 
-fn keyed(to: &str, key: &str) -> Request<Vec<u8>> {
+pub(super) fn keyed(to: &str, key: &str) -> Request<Vec<u8>> {
     let mut request = trigger(to);
     request
         .headers_mut()

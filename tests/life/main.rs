@@ -10,6 +10,7 @@ mod crowd;
 mod doubt;
 mod fire_time;
 mod imported;
+mod keys;
 mod later;
 mod lists;
 mod mailbox;
