@@ -42,6 +42,16 @@ impl Call {
         call
     }
 
+    /// The call as the request that placed it is answered, then and whenever it is repeated: with what the dial came to.
+    pub fn as_placed(&self, record: &Record) -> Call {
+        const DIAL: [&str; 4] = ["dialled", "dial-unknown", "audio-started", "audio-failed"];
+        let mut placed = self.clone();
+        // One for later is answered before its dial.
+        let told = |name: &str| record.schedule.is_none() && DIAL.contains(&name);
+        placed.events.retain(|name, _| told(name));
+        placed
+    }
+
     fn add(&mut self, event: Event) {
         let name = event.name();
         // Ties are broken by the stored text, so that no order of arrival shows.

@@ -83,7 +83,10 @@ impl Dialect for Ringdown {
     }
 
     fn show_placed(&self, record: &Record, call: &Call) -> (u16, Value) {
-        (201, self.show_call(record, call, record.created_at))
+        (
+            201,
+            self.show_call(record, &call.as_placed(record), record.created_at),
+        )
     }
 
     fn problem_details(&self) -> bool {
