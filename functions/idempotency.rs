@@ -52,12 +52,28 @@ pub(crate) enum Found {
     Done(Box<Standing>),
 }
 
-/// The key in the header `Idempotency-Key`, or in the body's field `idempotency_key` for tools that set no headers.
-/// The fingerprint holds which agent is wanted through which API, and not how the address that says so is spelled.
+/// The intent to place a call. Its fingerprint holds which agent is wanted through which API, and not how the address that
+/// says so is spelled.
 pub(crate) fn intent(
     request: &Request<Vec<u8>>,
     dialect: &dyn Dialect,
     wanted: &PlaceCall,
+    body: &Map<String, Value>,
+) -> Result<Option<Intent>, Problem> {
+    let agent = wanted.agent.text().to_ascii_lowercase();
+    let version = if wanted.draft { "draft" } else { "live" };
+    to_do(
+        request,
+        &format!("{} {version} {agent}", dialect.word()),
+        body,
+    )
+}
+
+/// The intent to do `what`, as the body says it. The key is in the header `Idempotency-Key`, or in the body's field
+/// `idempotency_key` for tools that set no headers.
+pub(crate) fn to_do(
+    request: &Request<Vec<u8>>,
+    what: &str,
     body: &Map<String, Value>,
 ) -> Result<Option<Intent>, Problem> {
     const FIELD: &str = "idempotency_key";
@@ -95,10 +111,7 @@ pub(crate) fn intent(
         .map(|(name, value)| (name, sorted(value)))
         .collect();
     let said = serde_json::to_string(&said).map_err(|error| Problem::Broken(error.to_string()))?;
-    let agent = wanted.agent.text().to_ascii_lowercase();
-    let version = if wanted.draft { "draft" } else { "live" };
-    let meant = format!("{} {version} {agent} {said}", dialect.word());
-    let fingerprint = secret::sha256_hex(meant.as_bytes());
+    let fingerprint = secret::sha256_hex(format!("{what} {said}").as_bytes());
     Ok(Some(Intent {
         key: key.to_owned(),
         fingerprint,

@@ -59,7 +59,7 @@ use calls::problem::Problem;
 use http::{Method, Request};
 pub use platform::{Entries, Facts, Fault, Opened, Owner, Platform, SendError};
 use reply::Reply;
-use reports::{deliveries, webhooks};
+use reports::{deliveries, subscribe, webhooks};
 pub use settle::{audio_lost, wake};
 use socket::Routed;
 
@@ -223,7 +223,7 @@ async fn route(
         ["v1", "webhooks"] => {
             only("GET, POST")?;
             match request.method() {
-                &Method::POST => webhooks::create(host, request).await?,
+                &Method::POST => subscribe::create(host, request).await?,
                 _ => webhooks::all(host, request).await?,
             }
         }

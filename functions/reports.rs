@@ -3,6 +3,7 @@
 
 pub(crate) mod deliveries;
 mod destination;
+pub(crate) mod subscribe;
 pub(crate) mod webhooks;
 
 use crate::ledger::Standing;

@@ -69,6 +69,10 @@ pub struct Memory {
     pub unread: Cell<bool>,
     /// No voice can be started.
     pub voiceless: Cell<bool>,
+    /// None can be stopped.
+    pub unstoppable: Cell<bool>,
+    /// The next swap is made and says that it was not: its answer was lost, and it was sent again.
+    pub unheard: Cell<bool>,
     /// The call that is being woken.
     woken: Cell<Option<CallId>>,
     /// After so many more operations that change something, another waker comes to the call, and does all it finds to do.
@@ -134,6 +138,8 @@ impl Memory {
             operations: RefCell::default(),
             unread: Cell::new(false),
             voiceless: Cell::new(false),
+            unstoppable: Cell::new(false),
+            unheard: Cell::new(false),
             woken: Cell::new(None),
             rival: Cell::new(None),
             crowded: Cell::new(false),

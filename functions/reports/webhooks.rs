@@ -4,20 +4,17 @@ pub(crate) use super::destination::CALLBACKS;
 use crate::access::{self, Account};
 use crate::list;
 use crate::reply::{self, Reply};
-use crate::{Fault, Owner, Platform, body, documents};
+use crate::{Fault, Owner, Platform, documents};
 use calls::config::{Permission, VERSION};
-use calls::dialect::ringdown::Ringdown;
 use calls::problem::Problem;
-use calls::report::webhooks::{
-    DOCUMENT, MOST, OVERLAP_S, Signing, Webhook, Webhooks, secret_owner,
-};
+use calls::report::webhooks::{DOCUMENT, OVERLAP_S, Signing, Webhook, Webhooks, secret_owner};
 use calls::report::{Kind, sample, signature};
 use calls::seal;
-use calls::secret::{self, Secret};
+use calls::secret::Secret;
 use calls::time::Time;
 use http::Request;
-use serde_json::{Map, Value, json};
-use validation::{Fields, Issue, Rule, WebhookUrl, either, query};
+use serde_json::{Value, json};
+use validation::{Fields, either, query};
 
 /// How many of the newest reports a sample shows.
 const SAMPLES: usize = 3;
@@ -68,90 +65,16 @@ pub(super) async fn account(
     access::check(host, request.headers(), Permission::ManageWebhooks).await
 }
 
-/// `POST /v1/webhooks`: the only answer that shows the secret.
-pub(crate) async fn create(
-    host: &impl Platform,
-    request: &Request<Vec<u8>>,
-) -> Result<Reply, Problem> {
-    let organization = account(host, request).await?.organization.id;
-    let asked = body::object(&Ringdown, request)?;
-    let (url, events) = wanted(&asked, &host.settings().allowed_private_origins)?;
-    let id = format!("wh_{}", &secret::hex(&host.random())[..24]);
-    let (secret, sealed) = new_secret(host, &organization, &id);
-    let webhook = Webhook {
-        id,
-        url,
-        events,
-        signing: Signing::new(sealed),
-        created_at: host.now(),
-        disabled_at: None,
-    };
-    let entered = change(host, &organization, |webhooks| {
-        let room = webhooks.webhooks.len() < MOST;
-        if room {
-            webhooks.webhooks.push(webhook.clone());
-        }
-        room
-    })
-    .await?;
-    if !entered {
-        let rule =
-            format!("cannot be added: the organization has {MOST} webhooks, the most it may have");
-        return Err(Problem::Invalid(vec![Issue::new("url", Rule::Other(rule))]));
-    }
-    let mut shown = show(&webhook);
-    shown["secret"] = json!(secret.expose());
-    Ok(reply::json_reply(201, &shown))
-}
-
-/// What is to be sent where. `target_url` and `event` are what Zapier's own examples call them.
-fn wanted(asked: &Map<String, Value>, allowed: &[String]) -> Result<(String, Vec<Kind>), Problem> {
-    let mut fields = Fields::lenient(asked);
-    let url = match fields.get("target_url") {
-        Some(_) => "target_url",
-        None => "url",
-    };
-    let text = fields.required_text(url);
-    if fields.get(url).is_some_and(Value::is_string)
-        && let Err(why) = WebhookUrl::parse(&text, allowed)
-    {
-        fields.refuse(url, Rule::Other(why.text().to_owned()));
-    }
-    let words = match (fields.get("events"), fields.get("event")) {
-        (None, Some(_)) => fields.text("event").map(|word| vec![word]),
-        (None, None) => {
-            fields.refuse("events", Rule::Missing);
-            None
-        }
-        _ => fields.texts("events"),
-    };
-    let mut events = Vec::new();
-    for word in words.iter().flatten() {
-        match Kind::parse(word) {
-            Some(kind) if !events.contains(&kind) => events.push(kind),
-            Some(_) => {}
-            None => fields.refuse(
-                "events",
-                Rule::Other(format!("must each be {}", every_kind())),
-            ),
-        }
-    }
-    if words.is_some_and(|words| words.is_empty()) {
-        fields.refuse(
-            "events",
-            Rule::Other(format!("must hold at least one: {}", every_kind())),
-        );
-    }
-    fields.done().map_err(Problem::Invalid)?;
-    Ok((text, events))
-}
-
-fn every_kind() -> String {
+pub(super) fn every_kind() -> String {
     either(&Kind::ALL.map(Kind::word))
 }
 
 /// A fresh secret, in clear and sealed.
-fn new_secret(host: &impl Platform, organization: &str, webhook: &str) -> (Secret, String) {
+pub(super) fn new_secret(
+    host: &impl Platform,
+    organization: &str,
+    webhook: &str,
+) -> (Secret, String) {
     let secret = signature::new_secret([host.random(), host.random()]);
     let sealed = seal::seal(
         &host.settings().encryption_key,
@@ -162,7 +85,7 @@ fn new_secret(host: &impl Platform, organization: &str, webhook: &str) -> (Secre
     (secret, sealed)
 }
 
-fn show(webhook: &Webhook) -> Value {
+pub(super) fn show(webhook: &Webhook) -> Value {
     json!({
         "id": webhook.id,
         "url": webhook.url,

@@ -2,6 +2,7 @@
 
 mod crash;
 mod cuts;
+mod subscribe;
 mod webhooks;
 
 use super::{KEY, Placed};

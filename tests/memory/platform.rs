@@ -177,7 +177,7 @@ impl Platform for Memory {
             Some(to) => documents.insert(key, to.to_owned()),
             None => documents.remove(&key),
         };
-        Ok(true)
+        Ok(!self.unheard.take())
     }
 
     async fn documents(
