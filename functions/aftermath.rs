@@ -3,6 +3,7 @@
 
 use crate::analysis::Stands;
 use crate::ledger::Standing;
+use crate::settle::{self, LOOK_AGAIN_S};
 use crate::{Fault, Platform, analysis, chat, contacts, reports, retry};
 use calls::id::CallId;
 use calls::record::Record;
@@ -16,10 +17,10 @@ pub(crate) async fn go_on(
     id: CallId,
     standing: Standing,
 ) -> Result<Option<Time>, Fault> {
-    release(host, id, &standing.record, &standing).await?;
+    let stop = release(host, id, &standing.record, &standing).await?;
     if standing.record.kind == voice::Kind::Chat {
         // No call, and nothing to tell of.
-        return Ok(None);
+        return Ok(stop);
     }
     if !never_placed(&standing) {
         contacts::enter_late(host, &standing.record).await?;
@@ -31,7 +32,7 @@ pub(crate) async fn go_on(
         Stands::Begun(until) => {
             // Where the end is reported all the same, that attempt has failed.
             if !reports::composed(host, id, Kind::CallEnded).await? {
-                return Ok(Some(until));
+                return Ok([Some(until), stop].into_iter().flatten().min());
             }
             Some(until)
         }
@@ -43,16 +44,17 @@ pub(crate) async fn go_on(
         reports::compose(host, id, &standing, Kind::AnalysisReady, at).await?;
     }
     let reports = reports::deliver(host, id, &standing).await?;
-    Ok([analysis, reports].into_iter().flatten().min())
+    Ok([analysis, reports, stop].into_iter().flatten().min())
 }
 
-/// Frees the call's seat and stops its container.
+/// Frees the call's seat and stops its container. Says when to come again for that where whoever stops it did not answer:
+/// nothing else waits until they do.
 pub(crate) async fn release(
     host: &impl Platform,
     id: CallId,
     record: &Record,
     standing: &Standing,
-) -> Result<(), Fault> {
+) -> Result<Option<Time>, Fault> {
     match record.kind {
         voice::Kind::Chat => chat::free(host, &record.organization, id).await?,
         voice::Kind::Phone | voice::Kind::Dialler => {
@@ -60,14 +62,24 @@ pub(crate) async fn release(
         }
     }
     // A container may run although the event that says so was never stored.
-    if !never_placed(standing) {
-        host.stop_audio(id).await?;
+    if never_placed(standing) {
+        return Ok(None);
     }
-    Ok(())
+    let Err(Fault(cause)) = host.stop_audio(id).await else {
+        return Ok(None);
+    };
+    settle::log(host, "warn", "a voice was not stopped", &id, &cause);
+    let again = host.now().plus_s(LOOK_AGAIN_S);
+    // By then it has come to its own limits.
+    let over = standing
+        .call
+        .ended()
+        .map(|verdict| record.seat_until(verdict.at));
+    Ok(Some(again).filter(|again| over.is_none_or(|over| *again < over)))
 }
 
 /// Whether it is certain that Twilio placed no call.
-fn never_placed(standing: &Standing) -> bool {
+pub(crate) fn never_placed(standing: &Standing) -> bool {
     const NEVER: [&str; 3] = ["no-seat", "dial-refused", "gate-closed"];
     NEVER.iter().any(|name| standing.call.has(name)) || standing.call.canceled_before_dial()
 }

@@ -3,6 +3,7 @@
 mod crash;
 mod cuts;
 mod subscribe;
+mod stop;
 mod webhooks;
 
 use super::{KEY, Placed};

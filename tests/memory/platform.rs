@@ -324,6 +324,9 @@ impl Platform for Memory {
         self.turn().await;
         self.count_call(call, |operations| operations.audio_requests += 1);
         self.may_fail()?;
+        if self.unstoppable.get() {
+            return Err(Fault("nobody stops it".to_owned()));
+        }
         self.running.borrow_mut().remove(&call);
         Ok(())
     }
