@@ -53,9 +53,6 @@ pub(crate) async fn compose(
     let mut targets = targets(host, &standing.record, kind).await?;
     let push = push(host, &standing.record, kind).await?;
     targets.extend(push.is_some().then_some(Target::Push));
-    if targets.is_empty() {
-        return Ok(());
-    }
     let now = host.now();
     change(host, id, |outbox| {
         let head = Head {

@@ -194,3 +194,24 @@ fn two_wakers_wait_for_the_first_answer() {
     let analysis = &told[0]["data"]["post_call_analysis"];
     assert_eq!(analysis["DISPOSITION"], "PROMISED", "{:#}", told[0]);
 }
+
+/// Nobody was to be told when the call ended. Who subscribes while its analysis is tried again hears of that alone.
+#[test]
+fn who_subscribes_later_is_told_nothing_old() {
+    let placed = ended(vec![status(503), says(PAID)]);
+    placed.pass(1);
+    let hook = "https://hooks.example/a";
+    let body = json!({ "url": hook, "events": ["call.ended", "call.analysis_ready"] });
+    let request = Request::post("/v1/webhooks").header("x-api-key", KEY);
+    let request = request.body(body.to_string().into_bytes()).unwrap();
+    assert_eq!(placed.memory.put_to(request).status(), 201);
+    placed.pass(2000);
+    let seen = placed.memory.outside.seen.borrow();
+    let told: Vec<Value> = seen
+        .iter()
+        .filter(|request| request.uri() == hook)
+        .map(|request| serde_json::from_slice(request.body()).unwrap())
+        .collect();
+    assert_eq!(told.len(), 1, "{told:#?}");
+    assert_eq!(told[0]["type"], "call.analysis_ready");
+}
