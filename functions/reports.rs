@@ -7,7 +7,7 @@ pub(crate) mod subscribe;
 pub(crate) mod webhooks;
 
 use crate::ledger::Standing;
-use crate::{Fault, Owner, Platform, SendError, documents, join, settle, store};
+use crate::{Fault, Owner, Platform, SendError, aftermath, documents, join, settle, store};
 use calls::config::VERSION;
 use calls::dialect;
 use calls::id::CallId;
@@ -50,8 +50,12 @@ pub(crate) async fn compose(
     if composed(host, id, kind).await? {
         return Ok(());
     }
-    let mut targets = targets(host, &standing.record, kind).await?;
-    let push = push(host, &standing.record, kind).await?;
+    // Also where nobody is to be told: who subscribes later is not told of what was before.
+    let mut targets = targets(host, standing, kind).await?;
+    let push = match answered(standing) {
+        true => None,
+        false => push(host, &standing.record, kind).await?,
+    };
     targets.extend(push.is_some().then_some(Target::Push));
     let now = host.now();
     change(host, id, |outbox| {
@@ -85,7 +89,12 @@ pub(crate) async fn deliver(
 }
 
 /// Who gets reports of this kind.
-async fn targets(host: &impl Platform, record: &Record, kind: Kind) -> Result<Vec<Target>, Fault> {
+async fn targets(
+    host: &impl Platform,
+    standing: &Standing,
+    kind: Kind,
+) -> Result<Vec<Target>, Fault> {
+    let record = &standing.record;
     let webhooks: Webhooks = webhooks::read(host, &record.organization).await?;
     let subscribed = webhooks.subscribed(kind);
     let mut targets: Vec<Target> = subscribed
@@ -93,10 +102,16 @@ async fn targets(host: &impl Platform, record: &Record, kind: Kind) -> Result<Ve
             id: webhook.id.clone(),
         })
         .collect();
-    if record.callback_url.is_some() && kind == Kind::CallEnded {
+    let tells = dialect::of(record).tells(record, answered(standing));
+    if record.callback_url.is_some() && kind == Kind::CallEnded && tells {
         targets.push(Target::Callback);
     }
     Ok(targets)
+}
+
+/// Whether the request for the call was answered with its end: it was refused, and whoever asked knows.
+fn answered(standing: &Standing) -> bool {
+    standing.record.schedule.is_none() && aftermath::never_placed(standing)
 }
 
 /// What the agent's CRM wants to be told of a call's end, as it is configured now.
@@ -297,7 +312,7 @@ async fn attempt(
         Ok(answer) => {
             let status = answer.status().as_u16();
             let verdict = schedule::verdict(status, answer.headers(), ended);
-            (answered(at, ended, &answer), verdict)
+            (heard(at, ended, &answer), verdict)
         }
         Err(SendError::NotSent(cause) | SendError::Unclear(cause)) => {
             settle::log(
@@ -313,7 +328,7 @@ async fn attempt(
     finished(attempt, verdict)
 }
 
-fn answered(at: Time, ended: Time, answer: &Response<Vec<u8>>) -> Attempt {
+fn heard(at: Time, ended: Time, answer: &Response<Vec<u8>>) -> Attempt {
     let text = String::from_utf8_lossy(answer.body());
     let visible = |c: char| if c.is_control() { ' ' } else { c };
     let excerpt: String = text.chars().take(EXCERPT).map(visible).collect();

@@ -54,6 +54,11 @@ pub trait Dialect: Sync {
     fn callback_field(&self) -> &'static str {
         "callback_url"
     }
+    /// Whether the callback URL is told of this call: of each attempt, and of one whose request was `answered` with its
+    /// refusal, unless the dialect's document has another.
+    fn tells(&self, _record: &Record, _answered: bool) -> bool {
+        true
+    }
     /// What the callback URL is told of the call's end: our own report, unless the dialect's document has another.
     fn show_report(&self, head: &Head, record: &Record, call: &Call) -> Value {
         report::body(head, record, call)

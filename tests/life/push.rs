@@ -256,3 +256,18 @@ fn its_secret_is_sealed() {
     let stored = placed.memory.config.stored.borrow()["agent/pushing"].clone();
     assert!(!stored.contains("push-secret"), "{stored}");
 }
+
+/// Whoever asked was answered that nothing was placed: its CRM gets no record for each try.
+#[test]
+fn what_was_refused_is_not_pushed() {
+    let placed = place(&json!({}), &json!({}));
+    for to in ["+15005550019", "+15005550001"] {
+        let body = json!({ "bot_id": "pushing", "to_number": to });
+        let request = Request::post("/api/v1/dialout").header("x-api-key", KEY);
+        let request = request.body(body.to_string().into_bytes()).unwrap();
+        assert!(!placed.memory.put_to(request).status().is_success());
+    }
+    placed.pass(5);
+    assert_eq!(placed.memory.calls.borrow().len(), 3);
+    assert!(pushed(&placed).is_empty());
+}

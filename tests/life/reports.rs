@@ -1,9 +1,10 @@
 //! Reports out: that each arrives once whatever fails, is tried again on schedule, and stays visible when it is dead.
 
+mod allomia;
 mod crash;
 mod cuts;
-mod subscribe;
 mod stop;
+mod subscribe;
 mod webhooks;
 
 use super::{KEY, Placed};
@@ -153,31 +154,6 @@ fn nobody_is_told_where_nobody_asked() {
     assert!(placed.memory.outside.seen.borrow().is_empty());
     assert!(placed.deliveries().is_empty());
     assert!(placed.memory.wakes.borrow().is_empty());
-}
-
-#[test]
-fn allomia_is_told_its_status_body() {
-    let memory = Memory::demo();
-    let body = json!({
-        "phoneNumber": "+15005550010", "assistantId": "019addcc-b878-7b10-85f1-49f21342f947",
-        "phoneNumberId": "6a1d2c3b-0000-4000-8000-000000000041", "callbackUrl": CALLBACK,
-    });
-    let (status, _) = ask(&memory, "POST", "/api/outbound", &body);
-    assert_eq!(status, 200);
-    let placed = Placed {
-        memory,
-        answer: Response::default(),
-    };
-    placed.be_busy();
-    let path = format!("/api/outbound/{}/status", placed.id());
-    let (_, shown) = ask(&placed.memory, "GET", &path, &Value::Null);
-    let sent = placed.to(CALLBACK);
-    assert_eq!(sent.len(), 1);
-    assert_eq!(
-        serde_json::from_slice::<Value>(sent[0].body()).unwrap(),
-        shown
-    );
-    assert_eq!(shown["status"], "busy");
 }
 
 /// More receivers than are told at once, and one that takes long: the others are told meanwhile, and that is kept.

@@ -141,6 +141,11 @@ impl Dialect for AlloMia {
         true
     }
 
+    /// Once, and under an id the program was given.
+    fn tells(&self, record: &Record, answered: bool) -> bool {
+        record.attempt.is_none() && !answered
+    }
+
     /// "The payload will mirror the Get Outbound Call Status response."
     fn show_report(&self, head: &Head, record: &Record, call: &Call) -> Value {
         self.show_call(record, call, head.at)
