@@ -203,14 +203,14 @@ pub(crate) async fn fleet(
 ) -> Result<Reply, Problem> {
     let account = access::check(host, request.headers(), Permission::ReadCalls).await?;
     let limits = account.organization.limits(None);
-    let taken = host.seats(&account.organization.id).await?;
-    let taken = taken.taken(host.now());
+    let seats = host.seats(&account.organization.id).await?;
+    let now = host.now();
     let shown = json!({
         "status": "ok",
-        "fleet_calls": taken,
+        "fleet_calls": seats.taken(now),
         "fleet_max": limits.seats,
-        // For calls placed: those that come in may take the reserve as well.
-        "fleet_available": limits.to_place().saturating_sub(taken),
+        // For calls placed, at this moment: those that come in may take the reserve as well.
+        "fleet_available": seats.available(&limits, now),
         // Each call has a container of its own; there are no standing workers to list.
         "workers": [],
     });

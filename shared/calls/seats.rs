@@ -183,6 +183,15 @@ impl Seats {
         count(self.leases.iter().filter(|held| held.until > now))
     }
 
+    /// How many calls placed would be admitted at `now`, one after the other, whatever their agents' own limits.
+    pub fn available(&self, limits: &Limits, now: Time) -> u32 {
+        let seats = limits.to_place().saturating_sub(self.taken(now));
+        let pace = limits
+            .per_second
+            .map(|most| most.saturating_sub(count(self.lately(now))));
+        pace.map_or(seats, |pace| seats.min(pace))
+    }
+
     fn lately(&self, now: Time) -> impl Iterator<Item = Time> {
         self.begun
             .iter()

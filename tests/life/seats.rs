@@ -71,6 +71,12 @@ fn a_pace_lets_so_many_begin_in_a_second() {
     let memory = limited(json!({ "calls_per_second": 2 }));
     assert_eq!(create(&memory, "1").status(), 201);
     assert_eq!(create(&memory, "2").status(), 201);
+    // Whoever sends as many as the fleet takes is refused none.
+    let fleet = read(&ask(&memory, "GET", "/health/fleet", &Value::Null));
+    assert_eq!(
+        (&fleet["fleet_calls"], &fleet["fleet_available"]),
+        (&json!(2), &json!(0))
+    );
     let text = "Too many calls at once: no more than 2 may begin in one second";
     let third = create(&memory, "3");
     refused(&third, "1", "calls_per_second", text);
@@ -101,6 +107,11 @@ fn a_pace_lets_so_many_begin_in_a_second() {
     // A phone that rings in does not wait, and counts for nobody's pace.
     assert!(sockets::open(&memory, sockets::BOT).is_ok());
     memory.pass_s(1);
+    let fleet = read(&ask(&memory, "GET", "/health/fleet", &Value::Null));
+    assert_eq!(
+        (&fleet["fleet_calls"], &fleet["fleet_available"]),
+        (&json!(3), &json!(2))
+    );
     assert_eq!(create(&memory, "4").status(), 201);
     assert_eq!(create(&memory, "5").status(), 201);
     assert_eq!(create(&memory, "6").status(), 429);

@@ -145,3 +145,24 @@ fn asking_for_room_takes_none() {
     assert_eq!(seats.room("a", false, &limits, START), Ok(()));
     assert_eq!(seats.taken(START), 0);
 }
+
+/// Seats without the reserve, and no more than the pace lets begin at this moment.
+#[test]
+fn what_is_available_is_what_would_be_admitted() {
+    let limits = Limits {
+        reserve: 1,
+        per_second: Some(3),
+        ..LIMITS
+    };
+    let mut seats = Seats::default();
+    assert_eq!(seats.available(&LIMITS, START), 5);
+    assert_eq!(seats.available(&limits, START), 3);
+    let mut admitted = 0;
+    while seats.take(lease(admitted, "a", false), &limits, START) == Ok(()) {
+        admitted += 1;
+        assert_eq!(seats.available(&limits, START), 3 - admitted);
+    }
+    assert_eq!(admitted, 3);
+    assert_eq!(seats.available(&limits, START.plus_s(1)), 1);
+    assert_eq!(seats.available(&limits, START.plus_s(60)), 3);
+}
