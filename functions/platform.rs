@@ -157,7 +157,7 @@ pub trait Platform {
 
     // The network.
 
-    /// Sends one request and reads the whole answer, up to 1 MiB. Follows no redirect, retries nothing.
+    /// Sends one request and reads the answer, of which what is beyond 1 MiB is cut off. Follows no redirect, retries nothing.
     async fn send(
         &self,
         request: http::Request<Vec<u8>>,

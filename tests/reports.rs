@@ -226,6 +226,20 @@ fn a_receiver_in_trouble_hears_again() {
     assert_eq!(delivery["attempts"][0]["answer"], "not now");
 }
 
+/// Its answer is larger than what is read of one: its status counts all the same.
+#[test]
+#[ignore = "needs a running stack: cargo verify"]
+fn a_receiver_that_says_much_has_heard() {
+    let http = &Http::from_env();
+    let inbox = Inbox::new(http, "wordy");
+    inbox.will_answer(&json!({ "body": "x".repeat(1_500_000) }));
+    let call = place(http, DEMO, Some(&inbox));
+    let delivery = becomes(http, DEMO, &call, "delivered");
+    assert_eq!(delivery["attempts"].as_array().unwrap().len(), 1);
+    assert_eq!(delivery["attempts"][0]["status_code"], 200);
+    assert_eq!(inbox.about(&call).len(), 1);
+}
+
 #[test]
 #[ignore = "needs a running stack: cargo verify"]
 fn a_slow_receiver_hears_again() {
