@@ -271,3 +271,19 @@ fn what_was_refused_is_not_pushed() {
     assert_eq!(placed.memory.calls.borrow().len(), 3);
     assert!(pushed(&placed).is_empty());
 }
+
+/// "Whether received via webhook or CRM push, call results include …": the same record in both.
+#[test]
+fn a_webhook_has_the_record_too() {
+    let placed = answered_in(place(&json!({}), &json!({})));
+    let asked = json!({ "url": HOOK, "events": ["call.ended"] });
+    let request = Request::post("/v1/webhooks").header("x-api-key", KEY);
+    let request = request.body(asked.to_string().into_bytes()).unwrap();
+    assert_eq!(placed.memory.put_to(request).status(), 201);
+    assert!(placed.call().get("result").is_none(), "it has none yet");
+    hang_up(&placed, EndedBy::Contact, "contact_hung_up");
+    let told = &sent_to(&placed, HOOK)[0].1;
+    assert_eq!(told["data"]["result"], pushed(&placed)[0].1);
+    assert_eq!(told["data"]["result"]["disconnected_by"], "customer");
+    assert_eq!(placed.call()["result"], told["data"]["result"]);
+}

@@ -38,6 +38,7 @@ pub(crate) fn all(document: &Document) -> Vec<Exchange> {
     let written = RefCell::default();
     conversation(&written, "human");
     conversation(&written, "machine_start");
+    dialled_out(&written);
     crm(&written);
     launcher(&written);
     sockets(&written);
@@ -114,6 +115,25 @@ fn conversation(written: &RefCell<Vec<Exchange>>, answered_by: &str) {
     life.read();
     life.hang_up();
     life.media("wss://gw.example");
+}
+
+/// A call through dialout's API, whose end has a result record.
+fn dialled_out(written: &RefCell<Vec<Exchange>>) {
+    let body = json!({ "bot_id": "demo-bot", "to_number": "+15005550006" });
+    let life = Life::placed(Memory::demo(), written, "/api/v1/dialout", &body);
+    let at = life.now();
+    life.report(vec![VoiceEvent::Ended {
+        at,
+        by: EndedBy::Contact,
+        reason: "contact_hung_up".to_owned(),
+        transcript: vec![Line {
+            speaker: Speaker::Contact,
+            text: "Hello".to_owned(),
+            at,
+        }],
+    }]);
+    life.callback(&life.path("StatusCallback"), &[("CallStatus", "completed")]);
+    life.read();
 }
 
 /// An agent whose CRM is asked before the call.

@@ -2,6 +2,7 @@
 
 pub mod explain;
 
+use super::dialout::Dialout;
 use super::{AgentName, Caller, Details, Dialect, PlaceCall};
 use crate::call::Call;
 use crate::event::{Event, Told};
@@ -9,6 +10,7 @@ use crate::known::Known;
 use crate::plan::{self, Retry};
 use crate::problem::Problem;
 use crate::record::Record;
+use crate::result;
 use crate::time::Time;
 use crate::voice::{Kind, Line, Speaker, VoiceEvent};
 use serde_json::{Map, Value, json};
@@ -234,6 +236,10 @@ impl Details for Ringdown {
             "timeline": timeline(record, call),
             "links": links(record, call),
         });
+        // "Whether received via webhook or CRM push, call results include …"
+        if record.dialect == Dialout.word() && ended.is_some() {
+            shown["result"] = result::record(record, call, now);
+        }
         if let (Value::Object(shown), Value::Object(planned)) = (&mut shown, planned(record, call))
         {
             shown.extend(planned);

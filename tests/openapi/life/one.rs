@@ -22,22 +22,26 @@ pub(super) struct Life<'a> {
 impl Life<'_> {
     /// A call placed through AlloMia's API, which fills most of its record.
     pub(super) fn begun(memory: Memory, written: &RefCell<Vec<Exchange>>) -> Life<'_> {
+        let body = json!({
+            "phoneNumber": "+15005550006", "assistantId": "019addcc-b878-7b10-85f1-49f21342f947",
+            "phoneNumberId": "6a1d2c3b-0000-4000-8000-000000000041",
+        });
+        Life::placed(memory, written, "/api/outbound", &body)
+    }
+
+    pub(super) fn placed<'a>(
+        memory: Memory,
+        written: &'a RefCell<Vec<Exchange>>,
+        path: &str,
+        body: &Value,
+    ) -> Life<'a> {
         let host = Writing {
             memory,
             case: "tests/openapi/life.rs",
             written,
         };
         let life = Life { host };
-        let body = json!({
-            "phoneNumber": "+15005550006", "assistantId": "019addcc-b878-7b10-85f1-49f21342f947",
-            "phoneNumberId": "6a1d2c3b-0000-4000-8000-000000000041",
-        });
-        life.send(
-            "POST",
-            "/api/outbound",
-            &[("x-api-key", KEY)],
-            body.to_string(),
-        );
+        life.send("POST", path, &[("x-api-key", KEY)], body.to_string());
         life
     }
 
