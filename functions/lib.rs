@@ -113,7 +113,7 @@ pub async fn answer(host: &impl Platform, request: Request<Vec<u8>>) -> Answer {
 fn dialect_of(segments: &[&str]) -> &'static dyn Dialect {
     match segments {
         ["api", "v1", "public", "agent", "test", _, ..] => &Asisso { draft: true },
-        ["api", "v1", "public" | "runs", ..] => &Asisso { draft: false },
+        ["api", "v1", "public" | "runs" | "workflow", ..] => &Asisso { draft: false },
         ["api", "outbound", ..] => &AlloMia,
         ["calls", ..] => &Burki,
         ["api", "v1", "dialout" | "sip", ..] | ["health", "fleet"] => &Dialout,
@@ -148,6 +148,10 @@ async fn route(
         ["api", "v1", "runs", run] => {
             only("GET")?;
             status::call(host, &Asisso { draft: false }, request, run).await?
+        }
+        ["api", "v1", "workflow", workflow, "runs", run] => {
+            only("GET")?;
+            status::run(host, request, workflow, run).await?
         }
         ["api", "v1", "campaigns", "get-call-details"] => {
             only("GET")?;

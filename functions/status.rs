@@ -3,9 +3,10 @@
 use crate::access::{self, Caller};
 use crate::ledger::{self, Standing};
 use crate::reply::{self, Reply};
-use crate::{Platform, join, schedule, settle, sids, tenants};
+use crate::{Platform, join, schedule, settle, sids, store, tenants};
 use calls::config::{Organization, Permission};
 use calls::dialect::Details;
+use calls::dialect::asisso::Asisso;
 use calls::dialect::ringdown::{Ringdown, explain};
 use calls::id::{CallId, MAX_RUN};
 use calls::problem::Problem;
@@ -29,7 +30,28 @@ pub(crate) async fn call(
     Ok(reply::json_reply(200, &shown))
 }
 
-/// `GET /v1/calls/{id}/events` and `GET /v1/calls/{id}/transcript`: one list of the call alone.
+/// `GET /api/v1/workflow/{workflow_id}/runs/{workflow_run_id}`: the same run, if it is one of this workflow, which is
+/// asisso's word for an agent. Any of the agent's names may say which: its id, its trigger's UUID, its integer.
+pub(crate) async fn run(
+    host: &impl Platform,
+    request: &Request<Vec<u8>>,
+    workflow: &str,
+    asked: &str,
+) -> Result<Reply, Problem> {
+    let standing = asked_for(host, request, Permission::ReadCalls, asked).await?;
+    let record = &standing.record;
+    let named = record.agent.id == workflow || {
+        let agent = store::agent_of(host, record).await?;
+        agent.is_some_and(|agent| agent.names.names_workflow(workflow))
+    };
+    if !named {
+        return Err(Problem::NoCall(asked.to_owned()));
+    }
+    let shown = Asisso { draft: false }.show_call(record, &standing.call, host.now());
+    Ok(reply::json_reply(200, &shown))
+}
+
+/// `GET /v1/calls/{id}/events` and `GET /v1/calls/{id}/transcript`: one list of the call alone, always whole.
 pub(crate) async fn part(
     host: &impl Platform,
     request: &Request<Vec<u8>>,
@@ -38,7 +60,8 @@ pub(crate) async fn part(
 ) -> Result<Reply, Problem> {
     let standing = asked_for(host, request, Permission::ReadCalls, asked).await?;
     let shown = Ringdown.show_call(&standing.record, &standing.call, host.now());
-    Ok(reply::json_reply(200, &json!({ "data": shown[list] })))
+    let whole = json!({ "data": shown[list], "has_more": false, "next_cursor": null });
+    Ok(reply::json_reply(200, &whole))
 }
 
 /// `GET /v1/calls/{id}/explain`: what was checked, what happened, and why the call ended as it did.

@@ -288,6 +288,17 @@ impl Organization {
     }
 }
 
+impl Names {
+    /// Whether this is a name of the workflow that asisso's API takes the agent for.
+    pub fn names_workflow(&self, workflow: &str) -> bool {
+        let trigger = self.trigger.as_deref();
+        trigger.is_some_and(|trigger| trigger.eq_ignore_ascii_case(workflow))
+            || self
+                .integer
+                .is_some_and(|integer| integer.to_string() == workflow)
+    }
+}
+
 impl Key {
     pub fn usable(&self, now: Time) -> bool {
         self.active && self.expires_at.is_none_or(|expiry| now < expiry)

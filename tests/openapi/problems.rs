@@ -63,7 +63,7 @@ pub(crate) fn unshown(exchanges: &[Exchange]) -> Vec<String> {
 /// The dialect whose document names the path.
 fn spoken_at(path: &str) -> &'static str {
     let starts = |prefixes: &[&str]| prefixes.iter().any(|prefix| path.starts_with(prefix));
-    if starts(&["/api/v1/public", "/api/v1/runs"]) {
+    if starts(&["/api/v1/public", "/api/v1/runs", "/api/v1/workflow"]) {
         "asisso"
     } else if starts(&[
         "/api/v1/dialout",

@@ -120,9 +120,10 @@ impl Example {
             let name = parameter["name"].as_str().expect("a name");
             let value = match (name, parameter["example"].as_str()) {
                 ("token", _) => life.path("Url").replace("/twiml/", ""),
-                ("uuid" | "webhook" | "delivery" | "number" | "bot_id", Some(example)) => {
-                    example.to_owned()
-                }
+                (
+                    "uuid" | "webhook" | "delivery" | "number" | "bot_id" | "workflow_id",
+                    Some(example),
+                ) => example.to_owned(),
                 _ => call.clone(),
             };
             path = path.replace(&format!("{{{name}}}"), &value);
