@@ -33,6 +33,7 @@ mod reply;
 mod reports;
 mod retry;
 mod schedule;
+mod segments;
 mod settle;
 mod sids;
 mod socket;
@@ -87,8 +88,8 @@ impl From<Fault> for Problem {
 
 /// Answers one request. Every answer carries `x-request-id`.
 pub async fn answer(host: &impl Platform, request: Request<Vec<u8>>) -> Answer {
-    let path = request.uri().path().to_owned();
-    let segments: Vec<&str> = path.trim_matches('/').split('/').collect();
+    let segments = segments::of(request.uri().path());
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let request_id = reply::request_id(host);
     let dialect = dialect_of(&segments);
     let refusal = |problem: &Problem| reply::problem(host, dialect, problem, &request_id);

@@ -115,7 +115,7 @@ pub(super) fn upgrade_of(request: &mut Request) -> Option<OnUpgrade> {
 }
 
 /// Whether this can stand as one segment of a path: letters that mean nothing in one.
-pub(super) fn is_segment(text: &str) -> bool {
+fn is_segment(text: &str) -> bool {
     let plain = |c: char| c.is_ascii_alphanumeric() || "-_.".contains(c);
     text.contains(|c| c != '.') && text.chars().all(plain)
 }

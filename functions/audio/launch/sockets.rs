@@ -2,7 +2,7 @@
 //! Whatever goes wrong before the upgrade is answered in the words of the API whose path it is.
 
 use super::Launcher;
-use super::media::{is_segment, join, upgrade_of};
+use super::media::{join, upgrade_of};
 use crate::net;
 use axum::extract::{Path, RawQuery, Request, State};
 use axum::http::header::RETRY_AFTER;
@@ -37,16 +37,12 @@ pub(super) async fn dialler(
     RawQuery(query): RawQuery,
     request: Request,
 ) -> Response {
-    if !is_segment(&bot) {
+    // Clients and proxies take these for steps along the path, however they are written.
+    if matches!(bot.as_str(), "." | "..") {
         return refusal(&Dialout, &Problem::NoAgent(bot));
     }
-    lead(
-        &launcher,
-        &Dialout,
-        (&format!("/internal/ws/{bot}"), query),
-        request,
-    )
-    .await
+    let path = format!("/internal/ws/{}", segment(&bot));
+    lead(&launcher, &Dialout, (&path, query), request).await
 }
 
 /// `GET /api/v1/voicing/ws/platform/api/chatbot`
@@ -56,6 +52,13 @@ pub(super) async fn chatbot(
     request: Request,
 ) -> Response {
     lead(&launcher, &Voicing, ("/internal/chat", query), request).await
+}
+
+/// Any text as one segment of a path.
+fn segment(text: &str) -> String {
+    let encoded: String = form_urlencoded::byte_serialize(text.as_bytes()).collect();
+    // In a path a plus sign is one; those that were in the text are encoded.
+    encoded.replace('+', "%20")
 }
 
 async fn lead(

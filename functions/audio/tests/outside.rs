@@ -177,7 +177,7 @@ async fn media(
     }
 }
 
-/// The bot named like a call opens it, with a key.
+/// The bot named like a call, or like one at the front desk, opens it, with a key.
 async fn socket(
     Path(call): Path<String>,
     RawQuery(query): RawQuery,
@@ -186,7 +186,8 @@ async fn socket(
     body: String,
 ) -> Response {
     check_signature(&headers, uri.path(), &body);
-    opened(&call, query, &headers)
+    let call = call.strip_prefix("front desk/+").unwrap_or(&call);
+    opened(call, query, &headers)
 }
 
 async fn chat(RawQuery(query): RawQuery, uri: Uri, headers: HeaderMap, body: String) -> Response {

@@ -221,7 +221,7 @@ async fn the_launcher_leads_diallers_and_chats_to_their_voices() {
     for order in [&call, &text] {
         assert_eq!(start(&launcher, order).await, 201);
     }
-    let url = format!("{}/ws/{}", launcher.url, call.call);
+    let url = format!("{}/ws/front%20desk%2f+{}", launcher.url, call.call);
     let mut caller = Socket::open(&url, KEY).await.ok().unwrap();
     shake_hands(&mut caller).await;
     caller.frame(is("reverse-media")).await;
@@ -281,7 +281,7 @@ async fn the_launcher_refuses_in_the_words_of_the_api() {
         .await;
     assert_eq!(refused(&ws, KEY).await, detail(503, "no_voice", none));
     assert_eq!(live(&launcher).await, 0);
-    let odd = format!("{}/ws/a%2Fb", launcher.url);
+    let odd = format!("{}/ws/%2E%2E", launcher.url);
     assert_eq!(
         refused(&odd, KEY).await,
         detail(404, "agent_not_found", "Bot not found")
