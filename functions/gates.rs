@@ -47,14 +47,15 @@ pub(crate) async fn examine(
         WebhookUrl::parse(url, &host.settings().allowed_private_origins)
             .map_err(|why| Problem::Invalid(vec![why.issue(dialect.callback_field())]))?;
     }
-    let home = organization.country.as_deref().and_then(Country::parse);
-    let to = Phone::parse(&wanted.to, home)
+    let home = home_of(organization);
+    let to = dialect
+        .number(&wanted.to, home)
         .map_err(|why| Problem::InvalidNumber(wanted.to_field.to_owned(), why))?;
     let agent = callable(host, organization, &wanted.agent).await?;
     let script = agent
         .script(wanted.draft)
         .ok_or_else(|| Problem::NoAgent(wanted.agent.text()))?;
-    let (telephony, from) = caller(organization, &wanted, home)?;
+    let (telephony, from) = caller(dialect, organization, &wanted)?;
     if from == to.as_str() {
         return Err(Problem::InvalidNumber(
             wanted.to_field.to_owned(),
@@ -312,20 +313,26 @@ pub(crate) async fn callable(
     Ok(agent)
 }
 
+/// The country whose national numbers the organization may give.
+fn home_of(organization: &Organization) -> Option<Country> {
+    organization.country.as_deref().and_then(Country::parse)
+}
+
 /// The telephony configuration to place the call with, and the number to call from.
 fn caller<'a>(
+    dialect: &dyn Dialect,
     organization: &'a Organization,
     wanted: &PlaceCall,
-    home: Option<Country>,
 ) -> Result<(&'a Telephony, String), Problem> {
+    let home = home_of(organization);
     let named = match &wanted.from {
         None => None,
         Some(caller) => {
             let number = organization.numbers.iter().find(|number| match caller {
                 Caller::Id(id) => number.id.eq_ignore_ascii_case(id),
-                Caller::Number(text) => {
-                    Phone::parse(text, home).is_ok_and(|phone| phone.as_str() == number.number)
-                }
+                Caller::Number(text) => dialect
+                    .number(text, home)
+                    .is_ok_and(|phone| phone.as_str() == number.number),
             });
             Some(number.ok_or(Problem::NoCaller)?)
         }

@@ -16,7 +16,7 @@ use crate::record::Record;
 use crate::report::{self, Head};
 use crate::time::Time;
 use serde_json::{Map, Value, json};
-use validation::{Issue, Rule, Variables, WhenMissing};
+use validation::{Country, Issue, NotAPhone, Phone, Rule, Variables, WhenMissing};
 
 /// One vendor's API.
 pub trait Dialect: Sync {
@@ -27,6 +27,10 @@ pub trait Dialect: Sync {
     /// Whether a body may be a list of the one object meant, as no-code tools send it.
     fn takes_wrapped(&self) -> bool {
         false
+    }
+    /// The number a text means. `home`: the country of the organization, whose national numbers most documents allow.
+    fn number(&self, text: &str, home: Option<Country>) -> Result<Phone, NotAPhone> {
+        Phone::parse(text, home)
     }
     /// Status and body of a placed call.
     fn show_placed(&self, record: &Record, call: &Call) -> (u16, Value);
@@ -223,6 +227,6 @@ fn detail_malformed(why: &str) -> Value {
 }
 
 /// A number that cannot be called, as one more invalid field.
-fn number_issue(field: &str, why: validation::NotAPhone) -> Issue {
+fn number_issue(field: &str, why: NotAPhone) -> Issue {
     Issue::new(field, Rule::NotAPhone(why.text().to_owned()))
 }

@@ -6,7 +6,7 @@ use crate::known::Known;
 use crate::problem::Problem;
 use crate::record::Record;
 use serde_json::{Map, Value, json};
-use validation::{Fields, Variables, WhenMissing};
+use validation::{Country, Fields, NotAPhone, Phone, Variables, WhenMissing};
 
 pub struct Burki;
 
@@ -35,6 +35,11 @@ impl Dialect for Burki {
             agenda,
             ..PlaceCall::new(AgentName::Integer(agent), to, "to_phone_number")
         })
+    }
+
+    /// "The destination phone number to call, in E.164 format."
+    fn number(&self, text: &str, _home: Option<Country>) -> Result<Phone, NotAPhone> {
+        Phone::parse(text, None)
     }
 
     fn show_placed(&self, _record: &Record, call: &Call) -> (u16, Value) {

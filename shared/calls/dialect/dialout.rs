@@ -10,7 +10,7 @@ use crate::problem::Problem;
 use crate::record::Record;
 use serde_json::{Map, Value, json};
 use validation::variables::show;
-use validation::{Fields, Rule, Variables, WhenMissing};
+use validation::{Country, Fields, NotAPhone, Phone, Rule, Variables, WhenMissing};
 
 pub struct Dialout;
 
@@ -39,6 +39,20 @@ impl Dialect for Dialout {
             from: from.map(Caller::Number),
             variables: Variables(given.into_iter().map(stringified).collect()),
             ..PlaceCall::new(AgentName::Bot(agent), to, "to_number")
+        })
+    }
+
+    /// "E.164 format recommended": its diallers are Indian, and send numbers of India without the plus sign wherever
+    /// the organization is.
+    fn number(&self, text: &str, home: Option<Country>) -> Result<Phone, NotAPhone> {
+        let without_plus = |text: &str| {
+            text.starts_with("91")
+                && text.len() == 12
+                && text.bytes().all(|byte| byte.is_ascii_digit())
+        };
+        Phone::parse(text, home).or_else(|why| match without_plus(text.trim()) {
+            true => Phone::parse(&format!("+{}", text.trim()), None),
+            false => Err(why),
         })
     }
 
