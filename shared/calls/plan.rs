@@ -117,7 +117,7 @@ fn within(issues: Vec<Issue>) -> Vec<Issue> {
 impl Retry {
     /// Reads `{"max_attempts", "delay_s", "on"}` of a request.
     pub fn read(object: &Map<String, Value>) -> Result<Retry, Vec<Issue>> {
-        let mut fields = Fields::of(object);
+        let mut fields = Fields::lenient(object);
         let whole = |number: i64| u64::try_from(number).unwrap_or(0);
         let max_attempts = whole(fields.required_integer("max_attempts"));
         let delay_s = fields.integer("delay_s").map_or_else(delay_s, whole);
@@ -296,8 +296,13 @@ mod tests {
                 on: vec![RetryOn::Busy, RetryOn::NoAnswer]
             })
         );
+        assert_eq!(
+            read(r#"{"max_attempts":"3","delay_s":"","on":""}"#),
+            read(r#"{"max_attempts":3}"#)
+        );
         for wrong in [
             r#"{}"#,
+            r#"{"max_attempts":""}"#,
             r#"{"max_attempts":0}"#,
             r#"{"max_attempts":6}"#,
             r#"{"max_attempts":2,"delay_s":0}"#,
