@@ -20,10 +20,12 @@ pub struct Asisso {
 
 /// Names in `initial_context` that Ringdown sets itself; a caller's values under them are passed over,
 /// so that nobody can make an agent believe it called somebody else.
-pub const RESERVED: [&str; 6] = [
+pub const RESERVED: [&str; 7] = [
     "called_number",
     "caller_number",
     "direction",
+    // It would stand for the whole in a template's path.
+    "initial_context",
     "provider",
     "runtime_configuration",
     "trigger_mode",
@@ -139,9 +141,7 @@ impl Dialect for Asisso {
     /// `{{initial_context.user.name}}` and `{{user.name}}` are the same.
     fn value_of(&self, known: &Known, path: &str) -> Option<String> {
         let bare = path.strip_prefix("initial_context.").unwrap_or(path);
-        let variables = &known.variables;
-        let given = variables.at(path).or_else(|| variables.at(bare));
-        given.or_else(|| known.named(path))
+        known.variables.at(bare).or_else(|| known.named(path))
     }
 
     fn when_missing(&self) -> WhenMissing {
