@@ -16,7 +16,7 @@
 //!
 //! A case may go on with further requests; `{call}` stands for what `<uuid:call>` caught. `dialled` says how many
 //! calls Twilio was asked for by the request before it (0 unless said). Placeholders: `<uuid>`, `<integer>`,
-//! `<number>`, `<time>`, `<text>`, `<sid>`, `<N digits>`; in an expected object `"…": "…"` lets further fields pass.
+//! `<number>`, `<time>`, `<whole second>`, `<text>`, `<sid>`, `<N digits>`; in an expected object `"…": "…"` lets further fields pass.
 //! `becomes busy` brings the call just placed to that outcome of our own API, as its number's story at Twilio has it;
 //! `becomes in_progress` has it answered and goes on. Until then it stands where it was placed.
 //! `LETTER /name` is no request: it stands for what came to `{simulator}/_sim/inbox/name`, once it did.
@@ -332,6 +332,7 @@ pub fn text_matches(pattern: &str, text: &str, caught: &mut Caught) -> bool {
         "uuid" => value.len() == 36 && hex(value),
         "integer" => value.parse::<i64>().is_ok(),
         "number" => value.parse::<f64>().is_ok(),
+        "whole second" => value.len() == 20 && value.ends_with('Z') && value.as_bytes()[10] == b'T',
         "time" => value.len() == 24 && value.ends_with('Z') && value.as_bytes()[10] == b'T',
         "sid" => value.len() == 34 && value.starts_with("CA") && hex(&value[2..]),
         "text" => !value.is_empty(),

@@ -36,6 +36,11 @@ impl Time {
         )
     }
 
+    /// `2026-11-20T09:30:00Z`: the whole second.
+    pub fn rfc3339_whole(self) -> String {
+        format!("{}Z", &self.rfc3339()[..19])
+    }
+
     /// `2026-11-20T09:30:00.125Z`
     pub fn rfc3339(self) -> String {
         let (year, month, day) = civil_from_days((self.0 / 86_400_000) as i64);
@@ -163,6 +168,10 @@ mod tests {
         assert_eq!(
             Time(1_795_167_000_125).rfc3339(),
             "2026-11-20T09:30:00.125Z"
+        );
+        assert_eq!(
+            Time(1_795_167_000_125).rfc3339_whole(),
+            "2026-11-20T09:30:00Z"
         );
         assert_eq!(Time(951_782_400_000).rfc3339(), "2000-02-29T00:00:00.000Z");
     }

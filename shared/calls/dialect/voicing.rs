@@ -121,7 +121,7 @@ impl Dialect for Voicing {
 }
 
 impl Details for Voicing {
-    /// A live call's duration counts up. Times are absent until they are known.
+    /// A live call's duration counts up. Times are absent until they are known, and whole seconds.
     fn show_call(&self, record: &Record, call: &Call, now: Time) -> Value {
         let mut shown = json!({
             "success": true,
@@ -130,10 +130,10 @@ impl Details for Voicing {
             "duration": call.duration_s(now) as u64,
         });
         if let Some(at) = call.answered_at().or(call.dialled_at()) {
-            shown["started_at"] = json!(at.rfc3339());
+            shown["started_at"] = json!(at.rfc3339_whole());
         }
         if call.stage(record) == Stage::Ended {
-            shown["ended_at"] = json!(call.hung_up_at().map(Time::rfc3339));
+            shown["ended_at"] = json!(call.hung_up_at().map(Time::rfc3339_whole));
         }
         shown
     }
