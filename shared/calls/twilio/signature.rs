@@ -2,22 +2,27 @@
 //! requested and the form's fields sorted by name.
 //! Source: Twilio, "Webhooks security"; its libraries' request validators.
 
-use crate::secret::Secret;
+use crate::secret::{self, Secret};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use sha1::Sha1;
 use std::collections::{BTreeMap, BTreeSet};
 
-/// Whether Twilio signed this request. `url` is the address as it was given to Twilio, without fragment;
-/// `body` is the form as received, empty for GET and WebSocket requests.
+/// Whether Twilio signed this request. `url` is the address as it was requested, without fragment;
+/// `body` is the form as received, empty for GET and WebSocket requests. A body that is no form is signed by its SHA-256,
+/// which then stands in the query as `bodySHA256`.
 ///
 /// Twilio is not of one mind about standard ports and trailing slashes of WebSocket addresses, so each form is tried.
 pub fn genuine(token: &Secret, signature: &str, url: &str, body: &[u8]) -> bool {
     let Ok(given) = STANDARD.decode(signature) else {
         return false;
     };
-    let fields = joined_fields(body);
+    let fields = match hash_in(url) {
+        Some(hash) if hash == secret::sha256_hex(body) => String::new(),
+        Some(_) => return false,
+        None => joined_fields(body),
+    };
     forms_of(url).iter().any(|url| {
         let mut mac = keyed(token);
         mac.update(url.as_bytes());
@@ -32,6 +37,14 @@ pub fn sign(token: &Secret, url: &str, body: &[u8]) -> String {
     mac.update(url.as_bytes());
     mac.update(joined_fields(body).as_bytes());
     STANDARD.encode(mac.finalize().into_bytes())
+}
+
+/// What the query says the body's SHA-256 is, in hex.
+fn hash_in(url: &str) -> Option<String> {
+    let (_, query) = url.split_once('?')?;
+    let mut pairs = form_urlencoded::parse(query.as_bytes());
+    let (_, hash) = pairs.find(|(name, _)| name == "bodySHA256")?;
+    Some(hash.into_owned())
 }
 
 fn keyed(token: &Secret) -> Hmac<Sha1> {
@@ -149,6 +162,24 @@ mod tests {
             "IK+Dwps556ElfBT0I3Rgjkr1wJU=",
             true,
         );
+    }
+
+    #[test]
+    fn a_body_that_is_no_form_is_signed_by_its_hash() {
+        let body = br#"{"property": "value", "boolean": true}"#;
+        let hash = "0a1ff7634d9ab3b95db5c9a2dfe9416e41502b283a80c7cf19632632f96e6620";
+        let url = format!("https://mycompany.com/myapp.php?foo=1&bar=2&bodySHA256={hash}");
+        let signature = "a9nBmqA0ju/hNViExpshrM61xv4=";
+        check(&url, body, signature, true);
+        check(
+            &url,
+            br#"{"property": "other", "boolean": true}"#,
+            signature,
+            false,
+        );
+        check(&url, b"", signature, false);
+        check(&url.replace("0a1f", "0A1F"), body, signature, false);
+        check(&url.replace(hash, ""), body, signature, false);
     }
 
     #[test]
