@@ -5,7 +5,6 @@ use super::later::{
     asked, call, change_stored, create, ends, in_s, later, pass, path, request, status,
 };
 use calls::id::CallId;
-use functions::Platform as _;
 use serde_json::{Value, json};
 use tests::memory::Memory;
 
