@@ -49,12 +49,10 @@ pub(super) fn refused(written: &RefCell<Vec<Exchange>>, document: &Document) {
         example.send(&life, &[], None);
         example.send(&life, &[("x-api-key", DORMANT)], None);
         let key = ("x-api-key", example.key);
-        if document.statuses(&operation).contains(&413) {
-            example.send(&life, &[key], Some(&large));
-        }
+        example.send(&life, &[key], Some(&large));
+        let form = ("content-type", "application/x-www-form-urlencoded");
+        example.send(&life, &[key, form], None);
         if example.body.is_some() {
-            let form = ("content-type", "application/x-www-form-urlencoded");
-            example.send(&life, &[key, form], None);
             example.send(&life, &[key], Some("{"));
         }
     }
