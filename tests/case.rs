@@ -14,6 +14,8 @@
 //! dialled 1
 //! ```
 //!
+//! `> Ringdown: …` says a rule of our own, where no document has one.
+//!
 //! A case may go on with further requests; `{call}` stands for what `<uuid:call>` caught. `dialled` says how many
 //! calls Twilio was asked for by the request before it (0 unless said). Placeholders: `<uuid>`, `<integer>`,
 //! `<number>`, `<time>`, `<whole second>`, `<text>`, `<sid>`, `<N digits>`; in an expected object `"…": "…"` lets further fields pass.

@@ -140,6 +140,23 @@ fn cases_have_names_of_their_own() {
 }
 
 #[test]
+fn cases_of_the_documents_quote_what_they_prove() {
+    const DOCUMENTS: [&str; 5] = ["allomia/", "asisso/", "burki/", "dialout/", "voicing/"];
+    let of_a_document =
+        |case: &case::Case| DOCUMENTS.iter().any(|folder| case.name.starts_with(folder));
+    let cases: Vec<case::Case> = case::all().into_iter().filter(of_a_document).collect();
+    assert!(cases.len() > 400, "only {} cases", cases.len());
+    let silent = cases.into_iter().filter(|case| {
+        let said = |quote: &String| quote.trim_start_matches("Ringdown:").trim().len() > 3;
+        !case.quotes.iter().any(said)
+    });
+    none(
+        silent.map(|case| case.name).collect(),
+        "cases without a line `> …`",
+    );
+}
+
+#[test]
 fn every_setting_is_explained() {
     let readme = Path::new(env!("CARGO_MANIFEST_DIR")).join("../README.md");
     let readme = fs::read_to_string(readme).expect("README.md is there");
