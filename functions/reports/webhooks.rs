@@ -128,13 +128,15 @@ pub(crate) async fn delete(
     id: &str,
 ) -> Result<Reply, Problem> {
     let organization = account(host, request).await?.organization.id;
-    let deleted = change(host, &organization, |webhooks| {
+    // Once there, it is deleted whenever this is done: by the first try, whose answer may be lost, or by somebody else.
+    let mut deleted = false;
+    change(host, &organization, |webhooks| {
         if id == CALLBACKS {
-            return webhooks.callbacks.take().is_some();
+            deleted |= webhooks.callbacks.take().is_some();
+            return;
         }
-        let before = webhooks.webhooks.len();
+        deleted |= webhooks.webhook(id).is_some();
         webhooks.webhooks.retain(|webhook| webhook.id != id);
-        webhooks.webhooks.len() < before
     })
     .await?;
     match deleted {
@@ -161,7 +163,8 @@ pub(crate) async fn rotate(
                 return Some((show(webhook), true));
             }
         };
-        let replaced = signing.is_some();
+        let earlier = |signing: &Signing| signing.sealed != sealed || !signing.previous.is_empty();
+        let replaced = signing.as_ref().is_some_and(earlier);
         match signing {
             Some(signing) => signing.rotate(sealed.clone(), now),
             None => *signing = Some(Signing::new(sealed.clone())),

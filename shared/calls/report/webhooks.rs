@@ -80,8 +80,11 @@ impl Signing {
         }
     }
 
-    /// Replaces the secret. What is replaced goes on signing for [`OVERLAP_S`].
+    /// Replaces the secret. What is replaced goes on signing for [`OVERLAP_S`]. Done twice, it is done once.
     pub fn rotate(&mut self, sealed: String, now: Time) {
+        if self.sealed == sealed {
+            return;
+        }
         let replaced = Previous {
             sealed: std::mem::replace(&mut self.sealed, sealed),
             until: now.plus_s(OVERLAP_S),

@@ -107,3 +107,30 @@ fn a_subscription_whose_answer_was_lost_stands_once() {
     assert_eq!(placed.to(HOOK).len(), 1);
     assert_eq!(placed.states(), ["delivered"]);
 }
+
+/// What is changed twice, because an answer was lost, is as if it had been changed once.
+#[test]
+fn a_change_whose_answer_was_lost_is_made_once() {
+    let memory = Memory::demo();
+    let path = "/v1/webhooks/callbacks";
+    let rotated = |memory: &Memory| {
+        memory.unheard.set(true);
+        let (status, shown) = ask(memory, "POST", &format!("{path}/rotate"), &Value::Null);
+        assert_eq!(status, 200);
+        shown["previous_secret_valid_until"].clone()
+    };
+    assert_eq!(rotated(&memory), Value::Null, "there was none before");
+    assert_ne!(rotated(&memory), Value::Null);
+    let placed = place(memory, Some(CALLBACK));
+    placed.be_busy();
+    let signatures = placed.to(CALLBACK)[0].headers()["webhook-signature"].clone();
+    assert_eq!(signatures.to_str().unwrap().split(' ').count(), 2);
+    placed.memory.unheard.set(true);
+    assert_eq!(ask(&placed.memory, "DELETE", path, &Value::Null).0, 204);
+    assert_eq!(ask(&placed.memory, "DELETE", path, &Value::Null).0, 404);
+    let (webhook, _) = subscribe(&placed.memory, HOOK);
+    let path = format!("/v1/webhooks/{webhook}");
+    placed.memory.unheard.set(true);
+    assert_eq!(ask(&placed.memory, "DELETE", &path, &Value::Null).0, 204);
+    assert_eq!(ask(&placed.memory, "DELETE", &path, &Value::Null).0, 404);
+}
