@@ -121,7 +121,11 @@ async fn search(host: &impl Platform, id: CallId, standing: &Standing) -> Found 
     };
     let found: Value = match host.send(request, ASK_MS).await {
         Ok(answer) if answer.status().is_success() => {
-            serde_json::from_slice(answer.body()).unwrap_or_default()
+            // A list that was cut off, or is none, does not say that there is no such call.
+            match serde_json::from_slice(answer.body()) {
+                Ok(found) => found,
+                Err(_) => return Found::Unreachable,
+            }
         }
         Ok(_) | Err(_) => return Found::Unreachable,
     };

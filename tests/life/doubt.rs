@@ -41,6 +41,21 @@ fn an_unclear_dial_is_found_by_asking() {
     assert_eq!(placed.memory.twilio.asked.borrow().len(), 1);
 }
 
+/// A list that does not read says nothing of the call, least of all that there is none.
+#[test]
+fn an_unclear_dial_is_looked_for_until_a_list_reads() {
+    let placed = place("+15005550018");
+    let twilio = &placed.memory.twilio;
+    twilio.garbled.set(true);
+    let busy = (placed.sid(), "busy".to_owned());
+    twilio.standing.borrow_mut().extend([busy]);
+    placed.pass(100);
+    assert_eq!(placed.call()["outcome"], serde_json::Value::Null);
+    twilio.garbled.set(false);
+    placed.pass(30);
+    placed.ends("busy", "busy");
+}
+
 #[test]
 fn an_unclear_dial_that_never_was_ends_as_lost() {
     let placed = place("+15005550018");

@@ -31,6 +31,8 @@ pub struct Twilio {
     pub sent_on: RefCell<Vec<(String, String)>>,
     /// The auth tokens of accounts that have another one by now, by SID.
     pub tokens: RefCell<BTreeMap<String, String>>,
+    /// What lists are answered with while it has trouble of its own.
+    pub garbled: Cell<bool>,
     /// Takes no changes of calls.
     pub stubborn: Cell<bool>,
 }
@@ -81,6 +83,9 @@ impl Twilio {
                 200,
                 &json!({ "sid": sid_asked, "status": "completed" }),
             ));
+        }
+        if path.ends_with("/Calls.json") && self.garbled.get() {
+            return Ok(Response::new(b"{\"calls\": [{\"sid".to_vec()));
         }
         if path.ends_with("/Calls.json") {
             let calls: Vec<_> = self
