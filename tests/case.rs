@@ -21,7 +21,8 @@
 //! `<number>`, `<time>`, `<whole second>`, `<text>`, `<sid>`, `<N digits>`; in an expected object `"…": "…"` lets further fields pass.
 //! `becomes busy` brings the call just placed to that outcome of our own API, as its number's story at Twilio has it;
 //! `becomes in_progress` has it answered and goes on. Until then it stands where it was placed.
-//! `LETTER /name` is no request: it stands for what came to `{simulator}/_sim/inbox/name`, once it did.
+//! `LETTER /name` is no request: it stands for what came to `{simulator}/_sim/inbox/name`, once it did. `ANSWER /name`
+//! has what comes there next answered with the body below it.
 //! `{fresh}` in a request is another text each time the case runs; `{in_an_hour}` and `{in_two_hours}` are times;
 //! `{simulator}` is the address of the Twilio beside the host.
 //! In a body, `<N bytes>` stands for N bytes of `x`, and `<N times …>` for what follows, N times over. A body line
@@ -54,8 +55,9 @@ pub struct Step {
     pub becomes: Option<String>,
 }
 
-/// The method of a step that no host is asked: what came to a customer's server.
+/// The methods of steps that no host is asked: what came to a customer's server, and what that is to answer.
 pub const LETTER: &str = "LETTER";
+pub const ANSWER: &str = "ANSWER";
 
 /// All cases in `tests/cases`, by file.
 pub fn all() -> Vec<Case> {
@@ -123,7 +125,7 @@ fn steps(text: &str) -> Vec<Step> {
         let request = line.split_once(' ').filter(|(method, path)| {
             matches!(
                 *method,
-                "GET" | "POST" | "PUT" | "DELETE" | "PATCH" | "OPTIONS" | "HEAD" | LETTER
+                "GET" | "POST" | "PUT" | "DELETE" | "PATCH" | "OPTIONS" | "HEAD" | LETTER | ANSWER
             ) && path.starts_with('/')
         });
         if let (Some((method, path)), At::Before | At::Answer | At::AnswerBody) = (request, &at) {

@@ -1,6 +1,6 @@
 //! Puts contract cases to a host: in-process, or over HTTP to one that runs.
 
-use crate::case::{self, Case, Caught, LETTER, Step, fill, matches, text_matches};
+use crate::case::{self, ANSWER, Case, Caught, LETTER, Step, fill, matches, text_matches};
 use crate::finish;
 use crate::memory::Memory;
 pub use crate::running::{Http, PROXY};
@@ -25,6 +25,8 @@ pub trait Driver {
     fn becomes(&self, call: &str, word: &str, key: &HeaderMap) -> Result<(), String>;
     /// The body of what came to the simulator's inbox of this name, once it did.
     fn letter(&self, inbox: &str) -> Option<Vec<u8>>;
+    /// Has what comes to that inbox next answered so.
+    fn will_answer(&self, inbox: &str, body: Vec<u8>);
     /// The host's clock.
     fn time(&self) -> Time {
         let since_1970 = SystemTime::now().duration_since(UNIX_EPOCH);
@@ -128,12 +130,17 @@ fn take(
     let before = driver.dialled();
     let request = request.body(body).map_err(|error| error.to_string())?;
     let key = request.headers().clone();
-    let answer = match step.method.as_str() {
+    let inbox = request.uri().path().trim_matches('/').to_owned();
+    let (answer, by_host) = match step.method.as_str() {
         LETTER => {
-            let letter = driver.letter(request.uri().path().trim_matches('/'));
-            Response::new(letter.ok_or("nothing came")?)
+            let letter = driver.letter(&inbox).ok_or("nothing came")?;
+            (Response::new(letter), false)
         }
-        _ => driver.put_to(request),
+        ANSWER => {
+            driver.will_answer(&inbox, request.into_body());
+            (Response::default(), false)
+        }
+        _ => (driver.put_to(request), true),
     };
     heard.push(Heard {
         asked: format!("{} {}", step.method, step.path),
@@ -157,7 +164,7 @@ fn take(
             return Err(format!("header {name}: expected {pattern}, got {value}"));
         }
     }
-    if step.method != LETTER && !answer.headers().contains_key("x-request-id") {
+    if by_host && !answer.headers().contains_key("x-request-id") {
         return Err("no x-request-id".to_owned());
     }
     let expected = fill(&step.expected_body, caught);
@@ -219,6 +226,11 @@ impl Driver for Memory {
         let seen = self.outside.seen.borrow();
         let letter = seen.iter().find(|request| request.uri().path() == path)?;
         Some(letter.body().clone())
+    }
+
+    fn will_answer(&self, inbox: &str, body: Vec<u8>) {
+        let url = format!("{SIMULATOR}/_sim/inbox/{inbox}");
+        self.outside.will_answer(&url, Ok(Response::new(body)));
     }
 
     fn time(&self) -> Time {

@@ -206,6 +206,16 @@ impl Driver for Http {
         None
     }
 
+    fn will_answer(&self, inbox: &str, body: Vec<u8>) {
+        let body = String::from_utf8(body).expect("text");
+        let answer = json!({ "body": body, "times": 1 });
+        let request = Request::put(format!("{}/_sim/inbox/{inbox}/answer", self.simulator))
+            .header("content-type", "application/json")
+            .body(answer.to_string().into_bytes())
+            .expect("a request");
+        self.fetch(request);
+    }
+
     fn still(&self) {
         self.faults("", &json!({ "hold": "ring" }));
     }

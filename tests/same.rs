@@ -18,13 +18,14 @@ const CARRIERS: [&str; 6] = [
 
 /// What goes on by itself while a case runs, and is there in one run sooner than in another: how long a call has
 /// lasted, and what a real voice and a simulated person reported and said meanwhile.
-const RUNNING: [&str; 8] = [
+const RUNNING: [&str; 9] = [
     "call_duration_seconds",
     "duration",
     "duration_s",
     "offset_s",
     "retry_after_s",
     "timeline",
+    "took_ms",
     "transcript",
     "what_happened",
 ];
@@ -62,6 +63,10 @@ impl Driver for Twin {
 
     fn letter(&self, inbox: &str) -> Option<Vec<u8>> {
         self.0.letter(inbox)
+    }
+
+    fn will_answer(&self, inbox: &str, body: Vec<u8>) {
+        self.0.will_answer(inbox, body);
     }
 
     fn calm(&self) {

@@ -94,4 +94,8 @@ impl Driver for Writing<'_> {
     fn letter(&self, inbox: &str) -> Option<Vec<u8>> {
         self.memory.letter(inbox)
     }
+
+    fn will_answer(&self, inbox: &str, body: Vec<u8>) {
+        self.memory.will_answer(inbox, body);
+    }
 }
