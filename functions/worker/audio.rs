@@ -230,6 +230,10 @@ impl Call {
         if self.running()? {
             let container = self.state.container().ok_or_else(no_container)?;
             container.destroy(None).await.map_err(exchange::fault)?;
+            if told {
+                let why = "the container ended before all of its reports were taken";
+                return Err(Fault(why.to_owned()));
+            }
         }
         Ok(())
     }

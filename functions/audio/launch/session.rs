@@ -165,7 +165,10 @@ async fn live(
             // One that cannot be told is gone already, or hangs. Any other ends by itself, as soon as what it has to tell
             // was taken: the gateway knows of the end, and not yet of what was said and wanted before it.
             if told.is_ok_and(|answer| answer.status().is_success()) {
-                let _ = timeout(ENDING, running.exit()).await;
+                let exit = timeout(ENDING, running.exit()).await;
+                if !matches!(exit, Ok(Exit::InOrder)) {
+                    eprintln!("call {call}: its voice ended before all of its reports were taken");
+                }
             }
             Exit::InOrder
         }
