@@ -13,7 +13,8 @@ use std::collections::BTreeMap;
 /// name the earlier counts.
 ///
 /// Where facts of different names contradict each other the one of higher authority counts: Twilio's callback, then
-/// Twilio's answer when asked, then the voice container, then the deadline. A verdict once written stays whatever
+/// Twilio's answer when asked, then the voice container, then the deadline. Of two ends that one of these tells, one
+/// without a connection outranks `completed`: some carriers send that after it. A verdict once written stays whatever
 /// comes later; later facts only add to it (what answered, the recording, the next attempt).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Call {
@@ -94,21 +95,11 @@ impl Call {
         })
     }
 
-    /// Twilio's last word, if it has spoken it. Not-connected endings outrank a `completed` that follows them,
-    /// and a callback outranks a poll.
+    /// Twilio's last word, if it has spoken it: the callback's, or else the answer's.
     fn provider_end(&self) -> Option<(Status, &Event)> {
         self.provider()
             .filter(|(status, _)| status.is_final())
-            .max_by_key(|(status, event)| {
-                let by_callback = matches!(
-                    event,
-                    Event::Provider {
-                        told: Told::Callback,
-                        ..
-                    }
-                );
-                (*status, by_callback)
-            })
+            .max_by_key(|(status, event)| (by_callback(event), *status))
     }
 
     /// What answered. Whoever could tell counts before those who could not.
@@ -268,14 +259,26 @@ impl Call {
     }
 }
 
+/// Whether Twilio told it by itself.
+fn by_callback(event: &Event) -> bool {
+    matches!(
+        event,
+        Event::Provider {
+            told: Told::Callback,
+            ..
+        }
+    )
+}
+
 mod arrival;
+mod deadline;
 mod stage;
 mod timeline;
 mod times;
 mod verdict;
 
 pub use stage::Stage;
-pub use verdict::DIAL_ANSWER_S;
+pub use deadline::DIAL_ANSWER_S;
 
 #[cfg(test)]
 mod tests;

@@ -21,6 +21,20 @@ fn provider(s: u64, word: &str) -> Event {
     }
 }
 
+/// What Twilio answered when it was asked.
+fn polled(s: u64, word: &str) -> Event {
+    Event::Provider {
+        at: at(s),
+        told: Told::Poll,
+        status: Status::parse(word).unwrap(),
+        sid: "CA1".to_owned(),
+        happened: None,
+        duration_s: (word == "completed").then_some(7),
+        sip: None,
+        error: None,
+    }
+}
+
 fn dialled() -> Event {
     Event::Dialled {
         at: at(1),
@@ -99,16 +113,7 @@ fn later_calls() -> [Vec<Event>; 3] {
         at: at(51),
         cause: "broke off".to_owned(),
     };
-    let polled = Event::Provider {
-        at: at(60),
-        told: Told::Poll,
-        status: Status::Busy,
-        sid: "CA1".to_owned(),
-        happened: None,
-        duration_s: None,
-        sip: None,
-        error: None,
-    };
+    let polled = polled(60, "busy");
     let fired = Event::Fired { at: at(1) };
     let ended = Event::Ended {
         at: at(61),
@@ -170,12 +175,40 @@ fn any_order_of_a_scheduled_calls_facts_gives_the_same_call() {
     }
 }
 
+/// Twilio was asked about a conversation that went on, and its answer is not what it tells by itself.
+#[test]
+fn a_callback_outranks_a_poll_in_any_order() {
+    for word in ["canceled", "busy", "no-answer", "failed", "completed"] {
+        let told = [
+            dialled(),
+            polled(12, word),
+            media_started(),
+            voice_ended(EndedBy::Contact),
+            provider(18, "completed"),
+        ];
+        let contact = (Outcome::Completed, "contact_hung_up");
+        permutations(&mut told.to_vec(), told.len(), &mut |order| {
+            let call = Call::fold(order.iter().chain(order).cloned());
+            let verdict = call.verdict(at(18)).unwrap();
+            assert_eq!((verdict.outcome, verdict.reason.as_str()), contact);
+            assert_eq!(call.duration_s(at(18)), 12.0);
+        });
+        let ends = [polled(12, "completed"), provider(18, word)];
+        let call = Call::fold(ends);
+        assert_eq!(call.provider_end().unwrap().0.word(), word);
+    }
+    // Of one source, an end without a connection outranks `completed`.
+    let ends = [polled(12, "busy"), polled(13, "completed")];
+    check(&ends, 13, Some((Outcome::Busy, "busy", None)));
+}
+
 #[test]
 fn verdicts_on_calls_that_waited() {
     use Outcome::*;
     let [adopted, message, chain] = later_calls();
-    // A not-connected end, though asked for, outranks a `completed` that follows it.
-    check(&adopted, 100, Some((Busy, "busy", None)));
+    // What Twilio tells by itself outranks what it answered when asked.
+    let never = Some((Failed, "media_never_started", Some(EndedBy::Error)));
+    check(&adopted, 100, never);
     let completed = provider(20, "completed");
     let left = [message, vec![completed.clone()]].concat();
     let agent = Some(EndedBy::Agent);

@@ -1,6 +1,6 @@
 //! When what of a call happened.
 
-use super::Call;
+use super::{Call, by_callback};
 use crate::event::{Event, Status};
 use crate::record::Record;
 use crate::time::Time;
@@ -61,13 +61,14 @@ impl Call {
 
     /// Seconds of conversation: Twilio's billing figure if it gave one, else from answer to end (or `now`). 0 before an answer.
     pub fn duration_s(&self, now: Time) -> f64 {
-        let billed = self.provider().find_map(|(status, event)| match event {
+        let billed = self.provider().filter_map(|(status, event)| match event {
             Event::Provider {
                 duration_s: Some(seconds),
                 ..
-            } if status == Status::Completed => Some(*seconds as f64),
+            } if status == Status::Completed => Some((by_callback(event), *seconds)),
             _ => None,
         });
+        let billed = billed.max().map(|(_, seconds)| seconds as f64);
         match (billed, self.answered_at()) {
             (Some(seconds), _) => seconds,
             (None, Some(answered)) => self.hung_up_at().unwrap_or(now).seconds_since(answered),
