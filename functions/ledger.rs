@@ -23,6 +23,16 @@ pub(crate) async fn read(host: &impl Platform, id: CallId) -> Result<Option<Stan
     facts.map(|facts| standing(host, facts)).transpose()
 }
 
+/// How it stands by the events of these names, and perhaps by others.
+pub(crate) async fn read_some(
+    host: &impl Platform,
+    id: CallId,
+    names: &[&str],
+) -> Result<Option<Standing>, Fault> {
+    let facts = host.read_some(id, names).await?;
+    facts.map(|facts| standing(host, facts)).transpose()
+}
+
 /// Adds events and returns how the call stands with them.
 pub(crate) async fn add(
     host: &impl Platform,

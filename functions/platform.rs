@@ -97,6 +97,10 @@ pub trait Platform {
     ) -> Result<Option<Facts>, Fault>;
     /// `None` if there is no such call.
     async fn read_call(&self, call: CallId) -> Result<Option<Facts>, Fault>;
+    /// The record and at least those events that have these names, where reading all would cost more.
+    async fn read_some(&self, call: CallId, _names: &[&str]) -> Result<Option<Facts>, Fault> {
+        self.read_call(call).await
+    }
     /// Has `wake` called for this call at `at` or soon after. An earlier wake-up already asked for stays.
     async fn wake_at(&self, call: CallId, at: Time) -> Result<(), Fault>;
 

@@ -40,7 +40,7 @@ pub(crate) async fn tick(
 /// With whom the call is woken in turn: with its organization's own, and those that are live or to be dialled apart from
 /// those that have ended, which wait for receivers of reports.
 async fn lane(host: &impl Platform, call: CallId) -> String {
-    match ledger::read(host, call).await {
+    match ledger::read_some(host, call, &["ended"]).await {
         Ok(Some(standing)) => {
             let stage = match standing.call.ended() {
                 None => "calls",

@@ -10,6 +10,8 @@ use futures::future::try_join_all;
 
 /// How many lines of a conversation are asked for at once.
 const LINES: usize = 8;
+/// Events that others act on as soon as they read them: of these the first stays, whoever else brings one.
+const DECIDED: [&str; 3] = ["ended", "next-attempt", "chain-ended"];
 /// The event that carries the whole transcript: after it the single lines need no reading.
 const WITH_TRANSCRIPT: &str = "voice-ended";
 
@@ -38,7 +40,8 @@ pub(crate) async fn open(
 /// Stores the events that are not there yet, and then reads: of two who each store a fact and look for the other's, one
 /// at least finds it.
 ///
-/// Two requests that bring the same event together may both store it: the same fact, so either may stay.
+/// Two requests that bring the same event together may both store it: the same fact, so either may stay. What was
+/// [`DECIDED`] is created once.
 pub(crate) async fn add(
     store: &impl Store,
     call: CallId,
@@ -49,16 +52,24 @@ pub(crate) async fn add(
     }
     let names = events.iter().map(|(name, _)| name.clone());
     let known = get_all(store, call, names).await?;
+    let mut decided = Vec::new();
     let mut pairs: Vec<(String, String)> = Vec::new();
     for (name, text) in events {
         let key = event_key(call, name);
         let there = known.iter().any(|(known, _)| known == name)
             || pairs.iter().any(|(stored, _)| *stored == key);
-        if !there {
-            pairs.push((key, text.clone()));
+        match DECIDED.contains(&name.as_str()) {
+            _ if there => {}
+            true => decided.push((key, text.clone())),
+            false => pairs.push((key, text.clone())),
         }
     }
     store.put(pairs).await?;
+    for (key, text) in decided {
+        if let Some(claim) = once::claim(store, &key).await? {
+            claim.create(store, vec![(key, text)]).await?;
+        }
+    }
     read(store, call).await
 }
 
@@ -82,6 +93,20 @@ pub(crate) async fn read(store: &impl Store, call: CallId) -> Result<Option<Fact
             from += LINES;
         }
     }
+    Ok(Some(Facts { record, events }))
+}
+
+/// The record and those of these events that are there.
+pub(crate) async fn read_some(
+    store: &impl Store,
+    call: CallId,
+    names: &[&str],
+) -> Result<Option<Facts>, Fault> {
+    let Some(record) = store.get(&record_key(call)).await? else {
+        return Ok(None);
+    };
+    let names = names.iter().map(|name| (*name).to_owned());
+    let events = get_all(store, call, names).await?;
     Ok(Some(Facts { record, events }))
 }
 
@@ -110,6 +135,7 @@ fn event_key(call: CallId, name: &str) -> String {
 mod tests {
     use super::*;
     use crate::memory::{Memory, call};
+    use std::task::{Context, Waker};
 
     fn event(name: &str, text: &str) -> (String, String) {
         (name.to_owned(), text.to_owned())
@@ -185,6 +211,35 @@ mod tests {
         );
     }
 
+    /// Another brings a verdict of its own between any two operations of the first before its write, and acts on the one it
+    /// reads: that stays, and the first reads it too.
+    #[test]
+    fn of_two_verdicts_the_first_stays() {
+        for (name, operations) in DECIDED
+            .iter()
+            .flat_map(|name| (1..6).map(move |n| (name, n)))
+        {
+            let store = Memory::new(1);
+            let at = store.now();
+            store.alone(open(&store, call(1), "record", at)).unwrap();
+            let (mine, theirs) = ([event(name, "busy")], [event(name, "lost")]);
+            let mut first = Box::pin(add(&store, call(1), &mine));
+            for _ in 0..operations {
+                let mut context = Context::from_waker(Waker::noop());
+                assert!(first.as_mut().poll(&mut context).is_pending());
+            }
+            let other = store.alone(add(&store, call(1), &theirs));
+            let first = store.alone(first);
+            let stays = store.alone(read(&store, call(1)));
+            assert_eq!(other, stays, "{name}, {operations}");
+            // One that was stood in for is told to try again.
+            assert!(
+                first.is_err() || first == stays,
+                "{name}, {operations}: {first:?}"
+            );
+        }
+    }
+
     #[test]
     fn of_two_who_look_for_each_other_one_finds_the_other() {
         for seed in 0..200 {
@@ -202,6 +257,23 @@ mod tests {
             });
             assert!(both.count() >= 1, "seed {seed}");
         }
+    }
+
+    #[test]
+    fn some_events_are_read_alone() {
+        let store = Memory::new(1);
+        assert_eq!(
+            store.alone(read_some(&store, call(1), &["ended"])),
+            Ok(None)
+        );
+        let at = store.now();
+        store.alone(open(&store, call(1), "record", at)).unwrap();
+        let all = [event("dialled", "1"), event("ended", "2")];
+        store.alone(add(&store, call(1), &all)).unwrap();
+        let before = store.operations.get();
+        let facts = store.alone(read_some(&store, call(1), &["ended"]));
+        assert_eq!(store.operations.get() - before, 2);
+        assert_eq!(facts.unwrap().unwrap().events, [event("ended", "2")]);
     }
 
     #[test]

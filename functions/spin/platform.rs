@@ -88,6 +88,10 @@ impl Platform for Spin {
         call::read(&self.store, call).await
     }
 
+    async fn read_some(&self, call: CallId, names: &[&str]) -> Result<Option<Facts>, Fault> {
+        call::read_some(&self.store, call, names).await
+    }
+
     async fn wake_at(&self, call: CallId, at: Time) -> Result<(), Fault> {
         due::wake_at(&self.store, call, at).await
     }
