@@ -36,6 +36,10 @@ pub(crate) struct Container {
     ready: Cell<bool>,
     /// How many containers failed.
     failures: Cell<u32>,
+    /// How many times containers were to end: whose end was wanted is no loss.
+    ended: Cell<u32>,
+    /// How many of these ends are under way: no order is brought to a container that is about to end.
+    ending: Cell<u32>,
 }
 
 impl Call {
@@ -60,6 +64,11 @@ impl Call {
             Some(Audio::Connected) => {
                 let call = self.clone();
                 self.go_on(async move { call.lost("the container ended with its object").await });
+            }
+            Some(Audio::Lost) => {
+                // Perhaps nobody was told.
+                let call = self.clone();
+                self.go_on(async move { call.lost("the container was lost").await });
             }
             Some(Audio::Stopped) if running => self.bring_down(),
             Some(Audio::Stopped) => {}
@@ -124,6 +133,10 @@ impl Call {
             let Some(Audio::Ordered(order)) = self.facts.audio()? else {
                 return Ok(());
             };
+            if self.container.ending.get() > 0 {
+                pause(POLL_MS).await;
+                continue;
+            }
             if !self.running()? {
                 if started {
                     pause(RESTART_MS).await;
@@ -164,11 +177,15 @@ impl Call {
     /// Waits for the container's end. Before the media socket came, the order is brought to another one.
     fn watch(self: &Rc<Call>) {
         let call = self.clone();
+        let ends = call.container.ended.get();
         self.go_on(async move {
             let Some(container) = call.state.container() else {
                 return;
             };
             let ended = container.wait_for_exit().await;
+            if call.container.ended.get() != ends {
+                return;
+            }
             call.container.ready.set(false);
             let failures = call.container.failures.get() + u32::from(ended.is_err());
             call.container.failures.set(failures);
@@ -185,13 +202,16 @@ impl Call {
         });
     }
 
-    /// Tells the call that its audio is gone, and makes sure that it is.
+    /// Makes sure that the audio is gone, and tells the call, which may order another container from then on.
     async fn lost(self: &Rc<Call>, cause: &str) {
-        let told = match self.host() {
-            Ok((id, host)) => functions::audio_lost(&host, id, cause).await,
-            Err(fault) => Err(fault),
+        let kept = self.facts.set_audio(&Audio::Lost);
+        self.container.failures.set(0);
+        self.bring_down();
+        let told = match (kept, self.host()) {
+            (Ok(()), Ok((id, host))) => functions::audio_lost(&host, id, cause).await,
+            (Err(fault), _) | (_, Err(fault)) => Err(fault),
         };
-        if let Err(fault) = told.and_then(|()| self.stop_audio()) {
+        if let Err(fault) = told {
             let line = serde_json::json!({"level": "error", "audio_lost": cause, "cause": fault.0});
             worker::console_error!("{line}");
         }
@@ -200,11 +220,22 @@ impl Call {
     /// Asks the container to end, leaves it time for its last reports, and ends it. Nothing waits for that.
     fn bring_down(self: &Rc<Call>) {
         let call = self.clone();
+        let Container {
+            ready,
+            ended,
+            ending,
+            ..
+        } = &self.container;
+        ready.set(false);
+        ended.set(ended.get() + 1);
+        ending.set(ending.get() + 1);
         self.go_on(async move {
             if let Err(fault) = call.end().await {
                 let line = serde_json::json!({"level": "warn", "stop_audio": fault.0});
                 worker::console_warn!("{line}");
             }
+            let ending = &call.container.ending;
+            ending.set(ending.get() - 1);
         });
     }
 

@@ -9,13 +9,15 @@ use worker::{SqlStorage, State};
 const TABLE: &str = "CREATE TABLE IF NOT EXISTS fact (kind TEXT NOT NULL, name TEXT NOT NULL, value TEXT NOT NULL, \
                      PRIMARY KEY (kind, name)) WITHOUT ROWID";
 
-/// How far a call's audio is. A later one is never followed by an earlier one.
+/// How far a call's audio is. A later one is never followed by an earlier one, but for another order after a loss.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Audio {
     /// This start order (JSON text) is to be brought to a container.
     Ordered(String),
     /// The media socket was connected: the container's end is now the call's.
     Connected,
+    /// The container was lost: another may be ordered.
+    Lost,
     /// Over: nothing may be started any more.
     Stopped,
 }
@@ -86,6 +88,7 @@ impl Store {
         let stored = self.text("SELECT value FROM fact WHERE kind = 'audio'", &[])?;
         Ok(stored.map(|text| match text.as_str() {
             "connected" => Audio::Connected,
+            "lost" => Audio::Lost,
             "stopped" => Audio::Stopped,
             _ => Audio::Ordered(text),
         }))
@@ -95,8 +98,9 @@ impl Store {
     pub(crate) fn set_audio(&self, next: &Audio) -> Result<(), Fault> {
         self.make()?;
         let (unless, text) = match next {
-            Audio::Ordered(order) => ("true", order.as_str()),
-            Audio::Connected => ("value IN ('connected', 'stopped')", "connected"),
+            Audio::Ordered(order) => ("value <> 'lost'", order.as_str()),
+            Audio::Connected => ("value IN ('connected', 'lost', 'stopped')", "connected"),
+            Audio::Lost => ("value IN ('lost', 'stopped')", "lost"),
             Audio::Stopped => ("value = 'stopped'", "stopped"),
         };
         self.text(

@@ -47,6 +47,13 @@ pub(super) enum Phase {
     Gone,
 }
 
+impl Session {
+    /// Whether its voice is gone although nobody asked for that.
+    fn is_lost(&self) -> bool {
+        *self.phase.borrow() == Phase::Gone && !*self.stop.borrow()
+    }
+}
+
 impl Sessions {
     /// Where a call's voice stands, if the call is known.
     pub(super) fn phase(&self, call: &str) -> Option<watch::Receiver<Phase>> {
@@ -85,13 +92,14 @@ impl Sessions {
     }
 }
 
-/// Starts a call's voice in the background; a call that is known already is left as it is.
+/// Starts a call's voice in the background. One that starts or runs is left as it is, and one that was to stop stays
+/// stopped; one that was lost gets another in its place.
 pub(super) fn start(launcher: &Arc<Launcher>, order: StartOrder) {
     let mut sessions = launcher.sessions.lock();
     sessions.retain(|_, session| {
         *session.phase.borrow() != Phase::Gone || session.started.elapsed() < MEMORY
     });
-    if sessions.contains_key(&order.call) {
+    if sessions.get(&order.call).is_some_and(|it| !it.is_lost()) {
         return;
     }
     let (phase, phase_seen) = watch::channel(Phase::Starting);

@@ -279,6 +279,36 @@ async fn a_stopped_voice_reports_until_it_is_heard() {
     launcher.terminate().await;
 }
 
+/// Ordered again, a call whose voice was lost gets another; one that was to stop gets none.
+#[tokio::test]
+async fn a_lost_voice_has_another_in_its_place() {
+    let gateway = Gateway::open().await;
+    let launcher = launcher(&gateway, "process").await;
+    let order = order(&gateway);
+    start(&launcher, &order).await;
+    let ready = |event: &VoiceEvent| matches!(event, VoiceEvent::Ready { .. });
+    gateway.wait_for(ready).await;
+    let killed = std::process::Command::new("kill")
+        .args(["-s", "KILL", &voices_of(&launcher)[0]])
+        .status();
+    assert!(killed.unwrap().success());
+    let lost = |event: &VoiceEvent| matches!(event, VoiceEvent::Lost { .. });
+    gateway.wait_for(lost).await;
+    let token = format!("of-{}", order.call);
+    assert_eq!(media(&launcher, &token).await.err(), Some(410));
+
+    assert_eq!(start(&launcher, &order).await, 201);
+    let mut twilio = media(&launcher, &token).await.unwrap();
+    twilio.start().await;
+    twilio.first_audio().await;
+    let path = format!("/v1/sessions/{}", order.call);
+    assert_eq!(ask(&launcher, "DELETE", &path, String::new()).await, 204);
+    wait_until_none(&launcher).await;
+    assert_eq!(start(&launcher, &order).await, 201);
+    assert_eq!(live(&launcher).await, 0);
+    launcher.terminate().await;
+}
+
 #[tokio::test]
 async fn sigterm_ends_the_calls() {
     let gateway = Gateway::open().await;
