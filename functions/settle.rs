@@ -2,7 +2,7 @@
 
 use crate::ledger::{self, Standing};
 use crate::sids::Known;
-use crate::{Fault, Platform, aftermath, reconcile, retry, schedule, sids};
+use crate::{Fault, Platform, aftermath, mailbox, reconcile, retry, schedule, sids};
 use calls::call::Verdict;
 use calls::event::{Event, Outcome};
 use calls::id::CallId;
@@ -130,6 +130,7 @@ pub async fn wake(host: &impl Platform, id: CallId) -> Result<Option<Time>, Faul
     }
     let standing = match standing.call.verdict(now) {
         Some(_) => standing,
+    mailbox::begin_again(host, id, &standing).await?;
         None => reconcile::reconcile(host, id, standing, deadline).await?,
     };
     match standing.call.verdict(host.now()) {

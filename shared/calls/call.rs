@@ -1,6 +1,7 @@
 //! A call as its events tell it: the fold, the verdict, and when to look again.
 
-use crate::event::{Event, Outcome, Status, Told};
+use crate::config::OnMachine;
+use crate::event::{Event, FAX, Outcome, Status, Told, mailbox_listens};
 use crate::record::Record;
 use crate::seats::Full;
 use crate::time::Time;
@@ -165,9 +166,14 @@ impl Call {
     }
 
     /// Whether a message was left on a mailbox; None where no mailbox was to get one.
-    pub fn message_left(&self) -> Option<bool> {
-        self.has("message-started")
-            .then(|| self.has("message-left"))
+    pub fn message_left(&self, record: &Record) -> Option<bool> {
+        let mailbox = self.machine() && self.answered_by() != Some(FAX);
+        (record.on_machine == OnMachine::LeaveMessage && mailbox).then(|| self.has("message-left"))
+    }
+
+    /// Whether a mailbox has had its say and listens.
+    pub fn mailbox_listens(&self) -> bool {
+        self.answered_by().is_some_and(mailbox_listens)
     }
 
     pub fn dial_refused(&self) -> Option<&Event> {
@@ -277,8 +283,8 @@ mod timeline;
 mod times;
 mod verdict;
 
-pub use stage::Stage;
 pub use deadline::DIAL_ANSWER_S;
+pub use stage::Stage;
 
 #[cfg(test)]
 mod tests;

@@ -67,6 +67,14 @@ pub const NAMES: &[&str] = &[
 /// Twilio's word for not being able to tell what answered. It never stands in the way of one who can.
 pub const UNKNOWN: &str = "unknown";
 
+/// Twilio's word for a fax: a machine, but no mailbox.
+pub const FAX: &str = "fax";
+
+/// Whether Twilio's word for what answered says that a mailbox has had its say and listens.
+pub fn mailbox_listens(answered_by: &str) -> bool {
+    answered_by.starts_with("machine_end")
+}
+
 /// One fact about a call.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(tag = "fact", rename_all = "snake_case")]

@@ -2,6 +2,7 @@
 
 use super::later::{call, callback, ends, pass, path, request, status};
 use calls::id::CallId;
+use functions::{Owner, Platform};
 use serde_json::json;
 use tests::memory::Memory;
 
@@ -115,4 +116,39 @@ fn a_fax_is_hung_up_on() {
     assert_eq!(memory.twilio.hung_up.borrow().len(), 1);
     status(&memory, 0, "completed");
     ends(&memory, id, "voicemail", "machine");
+}
+
+/// The host was killed after it had written down that it begins the message, and before Twilio heard of it.
+#[test]
+fn a_message_that_broke_off_is_begun_again() {
+    let (memory, id) = answered();
+    let begun = json!({ "begun_at": memory.now() }).to_string();
+    let owner = Owner::Call(id);
+    let swapped = memory.swap(&owner, "message", None, Some(&begun));
+    assert_eq!(tests::finish(swapped), Ok(true));
+    tells(&memory, "machine_end_beep");
+    assert!(sent_on(&memory).is_empty(), "it may be under way");
+    assert_eq!(call(&memory, id)["message_left"], false);
+    pass(&memory, 13);
+    let paths = sent_on(&memory);
+    assert_eq!(paths.len(), 1);
+    callback(&memory, 0, &paths[0], &[]);
+    pass(&memory, 60);
+    assert_eq!(sent_on(&memory).len(), 1, "Twilio came for it");
+}
+
+/// The callback that tells of its end is lost: Twilio is asked when it must be over.
+#[test]
+fn nobody_tells_that_a_message_is_over() {
+    let (memory, id) = answered();
+    // Past the wake-up armed with the record: the next is that of the longest conversation.
+    pass(&memory, 45);
+    tells(&memory, "machine_end_beep");
+    callback(&memory, 0, &sent_on(&memory)[0], &[]);
+    let (sid, _) = memory.twilio.placed.borrow()[0].clone();
+    let mut standing = memory.twilio.standing.borrow_mut();
+    standing.insert(sid, "completed".to_owned());
+    drop(standing);
+    pass(&memory, 121);
+    ends(&memory, id, "voicemail", "message_cut_short");
 }

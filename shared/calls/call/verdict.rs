@@ -2,7 +2,7 @@
 
 use super::deadline::LAST_WORD_S;
 use super::{CANCELED_BEFORE_DIAL, Call, Verdict};
-use crate::event::{Event, Outcome, Status};
+use crate::event::{Event, FAX, Outcome, Status};
 use crate::time::Time;
 use crate::voice::{EndedBy, VoiceEvent};
 
@@ -145,6 +145,6 @@ impl Call {
     /// Whether Twilio heard a machine: a mailbox or a fax. `unknown` is never taken for one.
     pub fn machine(&self) -> bool {
         self.answered_by()
-            .is_some_and(|by| by.starts_with("machine") || by == "fax")
+            .is_some_and(|by| by.starts_with("machine") || by == FAX)
     }
 }

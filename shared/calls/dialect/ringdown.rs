@@ -260,7 +260,7 @@ fn planned(record: &Record, call: &Call) -> Value {
         "next_attempt_at": time(call.next_attempt().map(|(_, due)| due)),
         "first_call_id": plan::first(record),
         "next_call_id": call.next_attempt().map(|(id, _)| id),
-        "message_left": call.message_left(),
+        "message_left": call.message_left(record),
     })
 }
 

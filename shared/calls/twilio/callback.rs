@@ -1,7 +1,7 @@
 //! What Twilio's callbacks say, as events. The form is read only after its signature was checked.
 //! Source: Twilio, "Call resource": status, asynchronous AMD and recording callbacks.
 
-use crate::event::{Event, Status, Told};
+use crate::event::{Event, Status, Told, mailbox_listens};
 use crate::time::Time;
 use std::collections::BTreeMap;
 
@@ -69,8 +69,7 @@ impl Form {
 
     /// Whether this callback says that a mailbox has finished its greeting and listens.
     pub fn mailbox_listens(&self) -> bool {
-        self.get("AnsweredBy")
-            .is_some_and(|by| by.starts_with("machine_end"))
+        self.get("AnsweredBy").is_some_and(mailbox_listens)
     }
 
     /// A finished recording.
