@@ -252,7 +252,7 @@ pub(crate) async fn cancel(host: &impl Platform, standing: Standing) -> Result<S
 
 /// Whether somebody cancelled the call before its dial and has yet to write its end down.
 pub(crate) fn being_cancelled(standing: &Standing) -> bool {
-    standing.call.has("cancel-asked") && standing.call.ended().is_none()
+    standing.call.canceled_while_waiting() && standing.call.ended().is_none()
 }
 
 fn call_id(standing: &Standing) -> Result<CallId, Problem> {

@@ -180,7 +180,13 @@ pub(crate) async fn hang_up_for(
         at: host.now(),
         by: EndedBy::Gateway,
     };
-    let standing = ledger::add(host, id, &[asked]).await?;
+    let mut standing = ledger::add(host, id, &[asked]).await?;
+    if standing.call.machine() {
+        // It may be hung up on for being one, and of two who ask for that the first counts. This stops the attempts that
+        // would follow.
+        let stop = Event::CancelAsked { at: host.now() };
+        standing = ledger::add(host, id, &[stop]).await?;
+    }
     if standing.record.kind != Kind::Phone {
         // Its end stops its voice, which hangs up.
         after(host, id, &standing).await?;

@@ -214,3 +214,23 @@ fn the_host_dies_while_planning() {
         assert_eq!(tests::finish(memory.seats_taken("demo")), Ok(0));
     }
 }
+
+/// A program asks for the end of a call that is being hung up on because a machine answered: nothing rings after that.
+#[test]
+fn a_hangup_stops_the_attempts_after_a_machine() {
+    let (memory, id) = retried(2, &["voicemail"]);
+    status(&memory, 0, "in-progress");
+    let amd = path(&memory, 0, "AsyncAmdStatusCallback");
+    callback(&memory, 0, &amd, &[("AnsweredBy", "machine_start")]);
+    let hung_up = |memory: &Memory| memory.twilio.hung_up.borrow().len();
+    assert_eq!(hung_up(&memory), 1);
+    for times in 2..4 {
+        assert_eq!(ask(&memory, id, "hangup"), 202);
+        assert_eq!(hung_up(&memory), times);
+    }
+    status(&memory, 0, "completed");
+    pass(&memory, 90);
+    ends(&memory, id, "voicemail", "machine");
+    assert_eq!(words(&call(&memory, id)), (1, Some(true)));
+    assert_eq!(asked(&memory), 1);
+}

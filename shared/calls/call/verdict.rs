@@ -27,7 +27,7 @@ impl Call {
             return verdict(Outcome::Refused, reason, None);
         }
         // An attempt that was dialled ends as it ends; asking to cancel it only stops the chain.
-        if self.has("cancel-asked") && !self.has("fired") && !self.dialled_or_heard_of() {
+        if self.canceled_while_waiting() {
             return verdict(
                 Outcome::Canceled,
                 CANCELED_BEFORE_DIAL,
@@ -134,6 +134,11 @@ impl Call {
 
     /// Whether we had Twilio end the conversation, before either side did. To the container that looks as if the
     /// contact had hung up.
+    /// Whether somebody cancelled it before it was dialled.
+    pub fn canceled_while_waiting(&self) -> bool {
+        self.has("cancel-asked") && !self.has("fired") && !self.dialled_or_heard_of()
+    }
+
     pub(super) fn hung_up_by_us(&self) -> bool {
         match (self.at("hangup-asked"), self.at("voice-ended")) {
             (Some(asked), Some(ended)) => asked <= ended,
