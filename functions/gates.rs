@@ -7,7 +7,7 @@ use calls::dialect::{AgentName, Caller, Dialect, PlaceCall};
 use calls::known::{self, Known};
 use calls::plan::Schedule;
 use calls::problem::Problem;
-use calls::record::{Contact, Gate, Record, TelephonyUsed};
+use calls::record::{Contact, Gate, QUEUE_S, Record, TelephonyUsed};
 use calls::seats::Full;
 use calls::time::Time;
 use calls::voice::{Kind, Limits};
@@ -133,7 +133,8 @@ pub(crate) async fn examine(
         limits: Limits {
             call_s: script.call_s,
             silence_s: script.silence_s,
-            connect_s: script.ring_s + 30,
+            // Its voice waits as long as it may itself.
+            connect_s: QUEUE_S + script.ring_s + 30,
         },
         on_machine: script.on_machine,
         fingerprint: None,

@@ -26,7 +26,6 @@ pub(crate) async fn reconcile(
     host: &impl Platform,
     id: CallId,
     standing: Standing,
-    deadline: Time,
 ) -> Result<Standing, Fault> {
     let now = host.now();
     if standing.record.kind != Kind::Phone {
@@ -34,25 +33,14 @@ pub(crate) async fn reconcile(
         let lost = lost(now, "its voice was not heard of again");
         return ledger::add(host, id, &[lost]).await;
     }
-    let overdue_s = now.0.saturating_sub(deadline.0) / 1000;
+    let overdue_s = overdue_s(&standing, now).unwrap_or(0);
     let found = match standing.call.sid() {
         Some(sid) => ask(host, id, &standing.record, sid).await,
         None => search(host, id, &standing).await,
     };
     let event = match found {
         Found::Anothers => lost(now, "the call it was taken for is another one"),
-        Found::Stands(event) => {
-            // Its conversation is over, or too long: nobody should be left holding a phone.
-            let live = matches!(&event, Event::Provider { status, .. } if !status.is_final());
-            if let (true, Some(sid)) = (live, standing.call.sid()) {
-                hang_up(host, &standing.record, sid).await;
-            }
-            if live && overdue_s >= GIVE_UP_S {
-                lost(now, "the provider says the call is live long past its end")
-            } else {
-                event
-            }
-        }
+        Found::Stands(event) => return take_up(host, id, event).await,
         Found::Nothing if standing.call.sid().is_some() || overdue_s >= SEARCH_S => {
             lost(now, "the provider knows of no such call")
         }
@@ -61,14 +49,39 @@ pub(crate) async fn reconcile(
         }
         Found::Nothing | Found::Unreachable => return Ok(standing),
     };
-    log(
-        host,
-        "info",
-        "a call past its deadline was reconciled",
-        &id,
-        &event.name(),
-    );
+    reconciled(host, id, event).await
+}
+
+/// Keeps how a call stands. One that rings or waits in Twilio's queue goes on, until its time is up with what is known now.
+async fn take_up(host: &impl Platform, id: CallId, event: Event) -> Result<Standing, Fault> {
+    let standing = reconciled(host, id, event).await?;
+    let (false, Some(overdue_s)) = (
+        standing.call.provider_ended(),
+        overdue_s(&standing, host.now()),
+    ) else {
+        return Ok(standing);
+    };
+    // Its conversation is over, or too long: nobody should be left holding a phone.
+    if let Some(sid) = standing.call.sid() {
+        hang_up(host, &standing.record, sid).await;
+    }
+    if overdue_s < GIVE_UP_S {
+        return Ok(standing);
+    }
+    let evidence = "the provider says the call is live long past its end";
+    reconciled(host, id, lost(host.now(), evidence)).await
+}
+
+async fn reconciled(host: &impl Platform, id: CallId, event: Event) -> Result<Standing, Fault> {
+    let message = "a call past its deadline was reconciled";
+    log(host, "info", message, &id, &event.name());
     ledger::add(host, id, &[event]).await
+}
+
+/// How long the call is live past all patience, in seconds; None while it is not.
+fn overdue_s(standing: &Standing, now: Time) -> Option<u64> {
+    let patience = standing.call.patience(&standing.record)?;
+    Some(now.0.checked_sub(patience.0)? / 1000)
 }
 
 enum Found {

@@ -15,6 +15,8 @@ use serde_json::{Value, json};
 
 /// How long after a missed deadline the next look is taken.
 pub(crate) const LOOK_AGAIN_S: u64 = 15;
+/// How often Twilio is asked about a call that waits in its queue, in seconds. It tells by itself when the call leaves it.
+const QUEUE_LOOK_S: u64 = 60;
 
 /// Ends the call if its facts suffice, else makes sure it is looked at again in time.
 pub(crate) async fn after(
@@ -36,7 +38,12 @@ pub(crate) async fn after(
     if let Some(verdict) = standing.call.verdict(host.now()) {
         return end(host, id, &standing.record, verdict).await;
     }
-    // Somebody wanted it ended, perhaps before anybody knew its SID, and Twilio still tells of it.
+    hang_up_if_asked(host, standing).await;
+    look_again(host, id, standing).await
+}
+
+/// Somebody wanted it ended, perhaps before anybody knew its SID, and Twilio still tells of it.
+async fn hang_up_if_asked(host: &impl Platform, standing: &Standing) {
     if let (true, false, Some(sid)) = (
         standing.call.has("hangup-asked"),
         standing.call.provider_ended(),
@@ -44,7 +51,6 @@ pub(crate) async fn after(
     ) {
         hang_up(host, &standing.record, sid).await;
     }
-    look_again(host, id, standing).await
 }
 
 /// Asks for a wake-up where the call's deadline has come nearer than the one armed when it was opened:
@@ -124,14 +130,14 @@ pub async fn wake(host: &impl Platform, id: CallId) -> Result<Option<Time>, Faul
     let Some(deadline) = standing.call.deadline(&standing.record) else {
         return aftermath::go_on(host, id, standing).await;
     };
+    mailbox::begin_again(host, id, &standing).await?;
     let now = host.now();
     if standing.call.verdict(now).is_none() && now < deadline {
         return Ok(Some(deadline));
     }
     let standing = match standing.call.verdict(now) {
         Some(_) => standing,
-    mailbox::begin_again(host, id, &standing).await?;
-        None => reconcile::reconcile(host, id, standing, deadline).await?,
+        None => reconcile::reconcile(host, id, standing).await?,
     };
     match standing.call.verdict(host.now()) {
         Some(verdict) => {
@@ -139,15 +145,21 @@ pub async fn wake(host: &impl Platform, id: CallId) -> Result<Option<Time>, Faul
             Ok(Some(host.now()))
         }
         None => {
-            let later = host.now().plus_s(LOOK_AGAIN_S);
-            Ok(Some(
-                standing
-                    .call
-                    .deadline(&standing.record)
-                    .map_or(later, |deadline| deadline.max(later)),
-            ))
+            hang_up_if_asked(host, &standing).await;
+            Ok(Some(next_look(host, &standing)))
         }
     }
+}
+
+/// When to look again at a call that was looked at just now.
+fn next_look(host: &impl Platform, standing: &Standing) -> Time {
+    let deadline = standing.call.deadline(&standing.record);
+    let queued = standing.call.patience(&standing.record) > deadline;
+    let later = host.now().plus_s(match queued {
+        true => QUEUE_LOOK_S,
+        false => LOOK_AGAIN_S,
+    });
+    deadline.map_or(later, |deadline| deadline.max(later))
 }
 
 /// Ends a call somebody wants ended. One whose SID is not known yet is ended when it is.

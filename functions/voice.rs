@@ -1,6 +1,6 @@
 //! The hand-off to the voice container: its start order, its media socket, its reports.
 
-use crate::ledger;
+use crate::ledger::{self, Standing};
 use crate::reply::{self, Reply};
 use crate::settle;
 use crate::socket::{self, Routed};
@@ -12,7 +12,7 @@ use calls::record::Record;
 use calls::secret;
 use calls::token::{Door, Token};
 use calls::voice::{
-    self, Report, ReportTo, SIGNATURE_HEADER, StartOrder, TIMESTAMP_HEADER, VoiceEvent,
+    self, Kind, Report, ReportTo, SIGNATURE_HEADER, StartOrder, TIMESTAMP_HEADER, VoiceEvent,
 };
 use http::Request;
 use serde_json::{Value, json};
@@ -115,7 +115,7 @@ pub(crate) async fn report(
             suppressions::opt_out(host, &standing.record, *at, *by).await?;
         }
     }
-    let events: Vec<Event> = report.events.into_iter().map(Event::Voice).collect();
+    let events = of_voice(&standing, report.events);
     let standing = ledger::add(host, token.call, &events).await?;
     settle::after(host, token.call, &standing).await?;
     let crm = match asks {
@@ -126,6 +126,22 @@ pub(crate) async fn report(
         Some(_) => reply::json_reply(200, &json!(voice::Answer { crm })),
         None => reply::empty(204),
     })
+}
+
+/// What a voice said, as events. Of a phone that nobody has answered yet, a voice's end is its loss: another takes its
+/// place, and has an end of its own.
+fn of_voice(standing: &Standing, said: Vec<VoiceEvent>) -> Vec<Event> {
+    let waits = standing.record.kind == Kind::Phone
+        && standing.call.ended().is_none()
+        && standing.call.answered_at().is_none();
+    // Media flow only after an answer, which may be told later.
+    let media = |event: &VoiceEvent| matches!(event, VoiceEvent::MediaStarted { .. });
+    let early = waits && !said.iter().any(media);
+    let heard = said.into_iter().map(|event| match event {
+        VoiceEvent::Ended { at, reason, .. } if early => VoiceEvent::Lost { at, cause: reason },
+        event => event,
+    });
+    heard.map(Event::Voice).collect()
 }
 
 /// `GET /media/{token}`: Twilio opens the call's media socket. A host that cannot upgrade sends it to the launcher.

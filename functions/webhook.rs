@@ -74,14 +74,15 @@ pub(crate) async fn twiml(
     if events.len() > 1 {
         mailbox::answered(host, id, &form, &standing).await?;
     }
-    if standing.call.ended().is_some() {
+    if standing.call.ended().is_some() || standing.call.has("hangup-asked") {
         return Ok(reply::xml_reply(twiml::hang_up()));
     }
     let media = voice::media_url(host, token);
     if standing.call.has("audio-started") && !standing.call.has("voice-lost") {
         return Ok(reply::xml_reply(twiml::connect(&media)));
     }
-    // The start was cut short or failed: the last chance before a person hears silence.
+    // The start was cut short or failed, or the voice was lost while the phone rang: the last chance before a person
+    // hears silence.
     let started = voice::start(host, id, &standing.record).await;
     let answer = match started {
         Event::AudioStarted { .. } => twiml::connect(&media),

@@ -11,6 +11,12 @@ use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value};
 use std::collections::BTreeMap;
 
+/// How long a call that Twilio accepted may wait in Twilio's queue, in seconds. An account begins so many calls a second, one
+/// by default; what exceeds that is accepted all the same and dialled in turn, so an hour is 3,600 calls. Twilio itself
+/// would keep them for a day.
+/// Source: Twilio, "How fast can I place or receive phone calls with Twilio?", and error 22005.
+pub const QUEUE_S: u64 = 3_600;
+
 /// A call's record. Whatever later happens to agent or organization, this call goes on as it began.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Record {
@@ -209,15 +215,24 @@ impl Record {
         CallId::parse(&self.id)
     }
 
-    /// How long every token of this call is good for: waiting, ringing, talking, and an hour for late callbacks.
+    /// How long every token of this call is good for: waiting here and at Twilio, ringing, talking, and an hour for late
+    /// callbacks.
     pub fn tokens_expire(&self) -> Time {
         let dialled = self.schedule.map_or(self.created_at, |plan| plan.latest_at);
-        dialled.plus_s(self.ring_s + self.limits.call_s + 3600)
+        dialled.plus_s(self.queue_s() + self.ring_s + self.limits.call_s + 3600)
     }
 
     /// How long a call that is dialled at `now` may hold its seat should nobody free it.
     pub fn seat_until(&self, now: Time) -> Time {
-        now.plus_s(self.ring_s + self.limits.call_s + 300)
+        now.plus_s(self.queue_s() + self.ring_s + self.limits.call_s + 300)
+    }
+
+    /// How long Twilio may keep it waiting.
+    fn queue_s(&self) -> u64 {
+        match self.kind {
+            Kind::Phone => QUEUE_S,
+            Kind::Dialler | Kind::Chat => 0,
+        }
     }
 }
 

@@ -17,6 +17,7 @@ mod mailbox;
 mod opt_out;
 mod placed;
 mod push;
+mod queue;
 mod reports;
 mod retry;
 mod seats;

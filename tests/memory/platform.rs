@@ -310,8 +310,9 @@ impl Platform for Memory {
         if self.voiceless.get() {
             return Err(Fault("nothing starts".to_owned()));
         }
-        self.started.borrow_mut().push(order.clone());
-        self.running.borrow_mut().insert(call);
+        if self.running.borrow_mut().insert(call) {
+            self.started.borrow_mut().push(order.clone());
+        }
         Ok(())
     }
 

@@ -49,6 +49,10 @@ impl Call {
         match status {
             Status::Busy => verdict(Outcome::Busy, "busy", None),
             Status::NoAnswer => verdict(Outcome::NoAnswer, "no_answer", None),
+            // Nobody wanted that, so it was for want of a voice.
+            Status::Canceled if self.has("voice-lost") && !self.has("hangup-asked") => {
+                verdict(Outcome::Failed, "voice_lost", Some(EndedBy::Error))
+            }
             Status::Canceled => verdict(Outcome::Canceled, "canceled", Some(EndedBy::Gateway)),
             Status::Failed => {
                 let reason = match event {
@@ -69,7 +73,10 @@ impl Call {
     /// The verdict on a call that was answered and has ended: Twilio's word is in, the container's may be missing.
     fn verdict_of_conversation(&self, completed: Time, now: Time) -> Option<Verdict> {
         let over = now >= completed.plus_s(LAST_WORD_S);
-        let (outcome, reason, by) = match (self.get("voice-ended"), self.get("voice-lost")) {
+        let media = self.media_started_at();
+        // Before the answer: then the voice that took its place may have talked.
+        let replaced = |lost: Time| media.is_some_and(|media| lost < media);
+        let (outcome, reason, by) = match (self.get("voice-ended"), self.at("voice-lost")) {
             _ if self.machine() && self.has("message-started") => {
                 let reason = match self.has("message-left") {
                     true => "message_left",
@@ -97,18 +104,18 @@ impl Call {
                 };
                 (outcome, reason.clone(), Some(*by))
             }
-            (_, Some(_)) => (
+            (_, Some(lost)) if over || !replaced(lost) => (
                 Outcome::Failed,
                 "voice_lost".to_owned(),
                 Some(EndedBy::Error),
             ),
-            _ if self.has("audio-failed") => (
+            _ if self.has("audio-failed") && media.is_none() => (
                 Outcome::Failed,
                 "voice_not_started".to_owned(),
                 Some(EndedBy::Error),
             ),
             _ if !over => return None,
-            _ if self.has("voice-media-started") => (
+            _ if media.is_some() => (
                 Outcome::Failed,
                 "voice_silent".to_owned(),
                 Some(EndedBy::Error),
@@ -127,6 +134,11 @@ impl Call {
         })
     }
 
+    /// Whether somebody cancelled it before it was dialled.
+    pub fn canceled_while_waiting(&self) -> bool {
+        self.has("cancel-asked") && !self.has("fired") && !self.dialled_or_heard_of()
+    }
+
     fn dialled_or_heard_of(&self) -> bool {
         const DIALLED: [&str; 3] = ["dialled", "dial-unknown", "dial-refused"];
         self.sid().is_some() || DIALLED.iter().any(|name| self.has(name))
@@ -134,11 +146,6 @@ impl Call {
 
     /// Whether we had Twilio end the conversation, before either side did. To the container that looks as if the
     /// contact had hung up.
-    /// Whether somebody cancelled it before it was dialled.
-    pub fn canceled_while_waiting(&self) -> bool {
-        self.has("cancel-asked") && !self.has("fired") && !self.dialled_or_heard_of()
-    }
-
     pub(super) fn hung_up_by_us(&self) -> bool {
         match (self.at("hangup-asked"), self.at("voice-ended")) {
             (Some(asked), Some(ended)) => asked <= ended,
