@@ -37,6 +37,6 @@ fn a_voice_that_is_never_stopped_is_given_up() {
     placed.be_busy();
     placed.pass(60);
     assert!(!placed.memory.wakes.borrow().is_empty());
-    placed.pass(2_000);
+    placed.pass(6_000);
     assert!(placed.memory.wakes.borrow().is_empty());
 }
