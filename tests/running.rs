@@ -115,6 +115,30 @@ impl Http {
         calls.into_iter().rfind(ours)
     }
 
+    /// Until the simulator's call has ended, and the gateway was told.
+    fn wait_for_end(&self, sid: &str) {
+        let begun = Instant::now();
+        loop {
+            let call = self.simulated(&format!("/_sim/calls/{sid}"));
+            let told = |callback: &Value| {
+                callback["event"] == "completed"
+                    && (callback["dropped"] == true || callback["attempts"][0].is_object())
+            };
+            if call["callbacks"]
+                .as_array()
+                .is_some_and(|all| all.iter().any(told))
+            {
+                return;
+            }
+            assert!(
+                begun.elapsed() < Duration::from_secs(20),
+                "a call is still live at the simulator: {call}"
+            );
+            std::thread::sleep(Duration::from_millis(20));
+            self.steer(sid, &json!({ "action": "hangup" }));
+        }
+    }
+
     fn call(&self, call: &str, key: &HeaderMap) -> Value {
         let mut request = Request::get(format!("/v1/calls/{call}"));
         for name in ["authorization", "x-api-key"] {
@@ -222,21 +246,14 @@ impl Driver for Http {
 
     fn calm(&self) {
         // Hung up before they are let go, so that none of them rings.
-        for sid in self.live() {
-            self.steer(&sid, &json!({ "action": "hangup" }));
+        let live = self.live();
+        for sid in &live {
+            self.steer(sid, &json!({ "action": "hangup" }));
         }
         let request = Request::delete(format!("{}/_sim/faults", self.simulator));
         self.fetch(request.body(Vec::new()).expect("a request"));
-        for _ in 0..200 {
-            let live = self.live();
-            if live.is_empty() {
-                return;
-            }
-            std::thread::sleep(Duration::from_millis(100));
-            for sid in live {
-                self.steer(&sid, &json!({ "action": "hangup" }));
-            }
+        for sid in &live {
+            self.wait_for_end(sid);
         }
-        panic!("calls are still live at the simulator");
     }
 }

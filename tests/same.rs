@@ -357,6 +357,6 @@ mod tests {
     /// Two platforms in memory, one of which remembers all cases.
     #[test]
     fn every_case_in_memory() {
-        crate::driver::every_case(&Twin::new(false), &Twin::new(false));
+        crate::driver::every_case(&Twin::new(false), &Twin::new(true));
     }
 }

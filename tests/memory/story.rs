@@ -66,7 +66,8 @@ impl Memory {
                 story.ends("completed", &[]);
             } else {
                 story.status("initiated");
-                story.ends("busy", &[]);
+                let hung_up = self.twilio.hung_up.borrow().contains(&story.sid);
+                story.ends(if hung_up { "canceled" } else { "busy" }, &[]);
             }
         }
     }
