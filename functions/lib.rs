@@ -90,9 +90,12 @@ impl From<Fault> for Problem {
 pub async fn answer(host: &impl Platform, request: Request<Vec<u8>>) -> Answer {
     let segments = segments::of(request.uri().path());
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
-    let request_id = reply::request_id(host);
+    let request_id = reply::request_id(host.random());
     let dialect = dialect_of(&segments);
-    let refusal = |problem: &Problem| reply::problem(host, dialect, problem, &request_id);
+    let refusal = |problem: &Problem| {
+        let log = |line: &str| host.log(line);
+        reply::problem(log, dialect, problem, &request_id)
+    };
     let finished = |mut reply: Reply| {
         if request.method() == Method::HEAD {
             reply.body_mut().clear();
@@ -108,6 +111,22 @@ pub async fn answer(host: &impl Platform, request: Request<Vec<u8>>) -> Answer {
         },
         Err(problem) => Answer::Reply(finished(refusal(&problem))),
     }
+}
+
+/// Answers a request that no handler gets to see, for the host cannot read it or cannot work: in the words of the API
+/// whose path it is. `random` makes the id that the answer and the log have in common.
+pub fn unhandled(
+    path: &str,
+    problem: &Problem,
+    random: [u8; 16],
+    log: impl FnOnce(&str),
+) -> http::Response<Vec<u8>> {
+    let segments = segments::of(path);
+    let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
+    let request_id = reply::request_id(random);
+    let mut reply = reply::problem(log, dialect_of(&segments), problem, &request_id);
+    reply::set(&mut reply, "x-request-id", &request_id);
+    reply
 }
 
 /// Whose words a path speaks, also when there is nothing at it.

@@ -1,6 +1,5 @@
 //! Responses, and the one place that turns a problem into one.
 
-use crate::Platform;
 use calls::dialect::Dialect;
 use calls::problem::Problem;
 use calls::secret;
@@ -44,7 +43,7 @@ pub(crate) fn set(reply: &mut Reply, name: &'static str, value: &str) {
 
 /// The problem in the dialect's shape, and a line in the log if it is ours.
 pub(crate) fn problem(
-    host: &impl Platform,
+    log: impl FnOnce(&str),
     dialect: &dyn Dialect,
     problem: &Problem,
     request_id: &str,
@@ -54,7 +53,7 @@ pub(crate) fn problem(
             "level": "error", "message": "request failed", "code": problem.code(),
             "cause": cause, "dialect": dialect.word(), "request_id": request_id,
         });
-        host.log(&line.to_string());
+        log(&line.to_string());
     }
     let (status, mut body) = dialect.show_problem(problem);
     let content_type = match dialect.problem_details() {
@@ -87,6 +86,6 @@ pub(crate) fn problem(
 }
 
 /// A fresh id for `x-request-id`.
-pub(crate) fn request_id(host: &impl Platform) -> String {
-    format!("req_{}", secret::hex(&host.random()))
+pub(crate) fn request_id(random: [u8; 16]) -> String {
+    format!("req_{}", secret::hex(&random))
 }

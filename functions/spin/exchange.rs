@@ -3,11 +3,13 @@
 //! Spin's sockets keep Nagle's algorithm on, so a body that comes a moment after its head waits for the other side's
 //! acknowledgement, which may be held back for 40 ms. [`abreast`] is what makes them leave together.
 
+use crate::store::random;
 use bytes::Bytes;
+use calls::problem::Problem;
 use functions::{BODY_LIMIT, SendError};
 use futures::future::{Either, select};
-use http::header::{CONTENT_LENGTH, CONTENT_TYPE, HeaderValue};
-use http::{HeaderMap, StatusCode};
+use http::HeaderMap;
+use http::header::CONTENT_LENGTH;
 use http_body_util::Full;
 use spin_sdk::http::Request;
 use spin_sdk::wasip3;
@@ -29,16 +31,18 @@ const CONNECT_MS: u64 = 5_000;
 
 /// Keeps the request's body, one byte more than the limit at most. What is beyond is read and forgotten: a client that
 /// is still sending when its connection is closed does not get to see why.
-pub(crate) async fn read(
-    request: Request,
-) -> Result<http::Request<Vec<u8>>, http::Response<Vec<u8>>> {
+pub(crate) async fn read(request: Request) -> Result<http::Request<Vec<u8>>, Problem> {
     let (parts, body) = request.into_parts();
     let slow = spin_sdk::time::sleep(Duration::from_secs(BODY_S));
     match select(pin!(collect(body, BODY_LIMIT, READ_LIMIT)), pin!(slow)).await {
         Either::Left((Ok(body), _)) => Ok(http::Request::from_parts(parts, body)),
-        Either::Left((Err(_), _)) => Err(plain(StatusCode::BAD_REQUEST)),
-        Either::Right(_) => Err(plain(StatusCode::REQUEST_TIMEOUT)),
+        Either::Left((Err(_), _)) => Err(incomplete("broke off")),
+        Either::Right(_) => Err(incomplete(&format!("took longer than {BODY_S} seconds"))),
     }
+}
+
+fn incomplete(what: &str) -> Problem {
+    Problem::Malformed(format!("The request body {what}"))
 }
 
 /// Hands the reply to Spin.
@@ -198,20 +202,7 @@ fn fields(headers: HeaderMap) -> Result<types::Fields, ErrorCode> {
         .map_err(|error| ErrorCode::InternalError(Some(format!("{error:?}"))))
 }
 
-/// The answer when this host cannot work; the cause is for the log alone.
-pub(crate) fn failed(cause: &str) -> http::Response<Vec<u8>> {
-    let line =
-        serde_json::json!({"level": "error", "message": "the host cannot work", "cause": cause});
-    println!("{line}");
-    plain(StatusCode::INTERNAL_SERVER_ERROR)
-}
-
-/// An answer that no handler gave.
-fn plain(status: StatusCode) -> http::Response<Vec<u8>> {
-    let reason = status.canonical_reason().unwrap_or("failed");
-    let mut reply = http::Response::new(format!("{{\"detail\":\"{reason}\"}}").into_bytes());
-    *reply.status_mut() = status;
-    let json = HeaderValue::from_static("application/json");
-    reply.headers_mut().insert(CONTENT_TYPE, json);
-    reply
+/// The answer to a request that no handler gets to see.
+pub(crate) fn unhandled(path: &str, problem: &Problem) -> http::Response<Vec<u8>> {
+    functions::unhandled(path, problem, random(), |line| println!("{line}"))
 }

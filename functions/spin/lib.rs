@@ -15,6 +15,7 @@ mod seats;
 mod settings;
 mod store;
 
+use calls::problem::Problem;
 use functions::{Answer, Fault};
 use platform::Spin;
 use spin_sdk::http::Request;
@@ -23,16 +24,19 @@ use spin_sdk::wasip3::http::types::{ErrorCode, Response};
 
 #[http_service]
 async fn handle(request: Request) -> Result<Response, ErrorCode> {
+    let path = request.uri().path().to_owned();
+    let unhandled = |problem: &Problem| exchange::unhandled(&path, problem);
+    let broken = |cause: &str| unhandled(&Problem::Broken(cause.to_owned()));
     let reply = match exchange::read(request).await {
         Ok(request) => match Spin::open().await {
             Ok(host) => match functions::answer(&host, request).await {
                 Answer::Reply(reply) => reply,
                 // Handlers send sockets to the launcher where there is one, and Spin cannot do without.
-                Answer::Media { .. } => exchange::failed("media needs a launcher: LAUNCHER_URL"),
+                Answer::Media { .. } => broken("media needs a launcher: LAUNCHER_URL"),
             },
-            Err(Fault(cause)) => exchange::failed(&cause),
+            Err(Fault(cause)) => broken(&cause),
         },
-        Err(reply) => reply,
+        Err(problem) => unhandled(&problem),
     };
     exchange::write(reply).await
 }

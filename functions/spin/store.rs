@@ -152,13 +152,17 @@ impl Store for KeyValue {
     }
 
     fn random(&self) -> [u8; 16] {
-        let bytes = spin_sdk::wasip3::random::random::get_random_bytes(16);
-        std::array::from_fn(|place| bytes.get(place).copied().unwrap_or(0))
+        random()
     }
 
     async fn wait(&self, ms: u64) {
         spin_sdk::time::sleep(Duration::from_millis(ms)).await;
     }
+}
+
+pub(crate) fn random() -> [u8; 16] {
+    let bytes = spin_sdk::wasip3::random::random::get_random_bytes(16);
+    std::array::from_fn(|place| bytes.get(place).copied().unwrap_or(0))
 }
 
 fn increment(bucket: &Bucket, counter: &str, by: i64) -> Result<u64, Fault> {

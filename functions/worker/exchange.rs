@@ -1,5 +1,7 @@
 //! Workers requests and responses turned into the handlers' and back, and the one way requests are sent.
 
+use crate::platform::random;
+use calls::problem::Problem;
 use functions::{BODY_LIMIT, Fault};
 use futures_util::StreamExt;
 use worker::js_sys::Uint8Array;
@@ -64,16 +66,10 @@ pub(crate) fn show(reply: http::Response<Vec<u8>>) -> worker::Result<Response> {
 }
 
 /// What a caller gets when the deployment itself is broken. The cause goes to the log under the same request id.
-pub(crate) fn broken(fault: &Fault) -> worker::Result<Response> {
-    let id = uuid::Uuid::new_v4().to_string();
-    let line = serde_json::json!({"level": "error", "request_id": id, "cause": fault.0});
-    worker::console_error!("{line}");
-    ResponseBuilder::new()
-        .with_status(500)
-        .with_header("content-type", "application/json")?
-        .with_header("x-request-id", &id)?
-        .with_header("x-error-code", "internal_error")
-        .map(|shown| shown.fixed(br#"{"detail":"Internal server error"}"#.to_vec()))
+pub(crate) fn broken(path: &str, fault: Fault) -> worker::Result<Response> {
+    let problem = Problem::Broken(fault.0);
+    let log = |line: &str| worker::console_error!("{line}");
+    show(functions::unhandled(path, &problem, random(), log))
 }
 
 /// A request to be sent, without following redirects. A socket's upgrade has no `timeout`: it would end the socket.

@@ -22,13 +22,14 @@ fn start() {
 
 #[event(fetch)]
 async fn fetch(request: Request, env: Env, _context: Context) -> worker::Result<Response> {
+    let path = request.path();
     let host = match Workers::new(env) {
         Ok(host) => host,
-        Err(fault) => return exchange::broken(&fault),
+        Err(fault) => return exchange::broken(&path, fault),
     };
     let asked = match exchange::read(&request).await {
         Ok(asked) => asked,
-        Err(fault) => return exchange::broken(&fault),
+        Err(fault) => return exchange::broken(&path, fault),
     };
     match functions::answer(&host, asked).await {
         Answer::Reply(reply) => exchange::show(reply),

@@ -80,9 +80,7 @@ impl Platform for Workers {
     }
 
     fn random(&self) -> [u8; 16] {
-        let mut bytes = [0; 16];
-        getrandom::fill(&mut bytes).expect("Workers have crypto.getRandomValues");
-        bytes
+        random()
     }
 
     fn log(&self, line: &str) {
@@ -348,4 +346,10 @@ fn facts(text: &str) -> Result<Facts, Fault> {
         record: stored.record,
         events: stored.events,
     })
+}
+
+pub(crate) fn random() -> [u8; 16] {
+    let mut bytes = [0; 16];
+    getrandom::fill(&mut bytes).expect("Workers have crypto.getRandomValues");
+    bytes
 }
