@@ -1,6 +1,6 @@
 //! From an API key to the organization it opens.
 
-use crate::{Platform, socket, store};
+use crate::{Platform, gates, socket, store};
 use calls::config::{Key, Opens, Organization, Permission};
 use calls::dialect::AgentName;
 use calls::problem::Problem;
@@ -45,7 +45,7 @@ impl Caller {
             Caller::Tenant { tenant, key } => (tenant, key),
         };
         let asked = agent.text();
-        let Some(agent) = store::agent(host, agent).await? else {
+        let Some(agent) = gates::look_up(host, agent).await? else {
             return Err(Problem::NoAgent(asked));
         };
         let Some(owner) = agent.organization else {

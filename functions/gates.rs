@@ -290,6 +290,15 @@ fn still_callable_from(organization: &Organization, record: &Record) -> Result<(
     }
 }
 
+/// The agent a request names, whoever's it is.
+pub(crate) async fn look_up(
+    host: &impl Platform,
+    name: &AgentName,
+) -> Result<Option<Agent>, Problem> {
+    let agent = store::agent(host, name).await;
+    agent.map_err(|Fault(cause)| Problem::AgentUnread(cause))
+}
+
 /// The agent, if the organization may call with it.
 pub(crate) async fn callable(
     host: &impl Platform,
@@ -297,7 +306,7 @@ pub(crate) async fn callable(
     name: &AgentName,
 ) -> Result<Agent, Problem> {
     let asked = name.text();
-    let Some(agent) = store::agent(host, name).await? else {
+    let Some(agent) = look_up(host, name).await? else {
         return Err(Problem::NoAgent(asked));
     };
     match &agent.organization {

@@ -102,6 +102,8 @@ pub enum Problem {
     NoChat {
         most: u32,
     },
+    /// Whether there is such an agent could not be found out. The cause is for the log alone.
+    AgentUnread(String),
     /// Our fault. The cause is for the log alone.
     Broken(String),
 }
@@ -154,6 +156,7 @@ impl Problem {
             Problem::UpgradeRequired => "upgrade_required",
             Problem::NoVoice => "no_voice",
             Problem::NoChat { .. } => "no_chat_capacity",
+            Problem::AgentUnread(_) => "agent_lookup_failed",
             Problem::Broken(_) => "internal_error",
         }
     }
@@ -263,6 +266,7 @@ impl Problem {
             Problem::NoChat { most } => {
                 format!("No more than {most} chats may be open at once; close one or try again")
             }
+            Problem::AgentUnread(_) => "The agent could not be looked up".to_owned(),
             Problem::Broken(_) => "Internal server error".to_owned(),
         }
     }
@@ -310,7 +314,7 @@ impl Problem {
     /// What the log is told beside the code.
     pub fn cause(&self) -> Option<&str> {
         match self {
-            Problem::Broken(cause) => Some(cause),
+            Problem::AgentUnread(cause) | Problem::Broken(cause) => Some(cause),
             _ => None,
         }
     }
@@ -389,6 +393,7 @@ impl Problem {
             Problem::UpgradeRequired,
             Problem::NoVoice,
             Problem::NoChat { most: 1 },
+            Problem::AgentUnread(id()),
             Problem::Broken(id()),
         ]
     }

@@ -23,6 +23,7 @@ mod retry;
 mod seats;
 mod sockets;
 mod ticks;
+mod unread;
 mod words;
 
 use calls::secret::Secret;

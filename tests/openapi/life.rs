@@ -10,7 +10,9 @@ use calls::secret::{self, Secret};
 use calls::token::{Door, Token};
 use calls::twilio::signature;
 use calls::voice::{EndedBy, Line, SIGNATURE_HEADER, Speaker, VoiceEvent, sign_report};
-use failing::{callbacks_without_a_store, doubted, refused, voiceless, without_stores};
+use failing::{
+    callbacks_without_a_store, doubted, refused, unread_agents, voiceless, without_stores,
+};
 use http::{Request, Response};
 use one::Life;
 use serde_json::{Value, json};
@@ -48,6 +50,7 @@ pub(crate) fn all(document: &Document) -> Vec<Exchange> {
     refused(&written, document);
     doubted(&written, document);
     voiceless(&written, document);
+    unread_agents(&written, document);
     full(&written);
     webhooks(&written);
     written.into_inner()

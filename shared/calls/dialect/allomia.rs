@@ -124,6 +124,7 @@ impl Dialect for AlloMia {
                 number_at_fault: false,
                 ..
             }
+            | Problem::AgentUnread(_)
             | Problem::Broken(_) => (500, "Internal server error".to_owned()),
         };
         (status, json!({ "error": text }))

@@ -119,7 +119,7 @@ impl Dialect for Asisso {
             Problem::MediaType(_) => 415,
             Problem::UpgradeRequired => 426,
             Problem::NoVoice | Problem::NoChat { .. } => 503,
-            Problem::Broken(_) => 500,
+            Problem::AgentUnread(_) | Problem::Broken(_) => 500,
         };
         (status, detail(problem.text()))
     }

@@ -88,6 +88,7 @@ impl Dialect for Burki {
                 number_at_fault: false,
                 ..
             }
+            | Problem::AgentUnread(_)
             | Problem::Broken(_) => return (500, detail("Failed to initiate outbound call")),
             Problem::DialUnknown(_) => 504,
             Problem::IdempotencyConflict

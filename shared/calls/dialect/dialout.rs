@@ -111,7 +111,7 @@ impl Dialect for Dialout {
             Problem::TooLarge => 413,
             Problem::MediaType(_) => 415,
             Problem::UpgradeRequired => 426,
-            Problem::Broken(_) => 500,
+            Problem::AgentUnread(_) | Problem::Broken(_) => 500,
         };
         (status, detail(problem.text()))
     }

@@ -148,7 +148,7 @@ impl Dialect for Ringdown {
             Problem::MediaType(_) => 415,
             Problem::UpgradeRequired => 426,
             Problem::NoVoice | Problem::NoChat { .. } => 503,
-            Problem::Broken(_) => 500,
+            Problem::AgentUnread(_) | Problem::Broken(_) => 500,
         };
         let mut body = json!({
             "type": "about:blank",

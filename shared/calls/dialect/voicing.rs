@@ -67,6 +67,11 @@ impl Dialect for Voicing {
             | Problem::WrongCategory
             | Problem::NotAllowed
             | Problem::OrganizationInactive => return (401, detail("Invalid API token")),
+            // "Assistant lookup failure is wrapped as bad request."
+            Problem::AgentUnread(_) => {
+                let why = "it could not be looked up; try again";
+                return (400, detail(format!("Error fetching assistant: {why}")));
+            }
             Problem::NoAgent(id) | Problem::ForeignAgent(id) => {
                 return (404, detail(format!("Assistant with ID {id} not found")));
             }

@@ -40,6 +40,24 @@ pub(super) fn without_stores(written: &RefCell<Vec<Exchange>>, document: &Docume
     }
 }
 
+/// An agent that cannot be read, while all else can.
+pub(super) fn unread_agents(written: &RefCell<Vec<Exchange>>, document: &Document) {
+    for operation in document.operations() {
+        let once = |parameter: &&Value| parameter["name"] == "Idempotency-Key";
+        let headers = document.parameters(&operation, "header");
+        if !headers.iter().any(once) {
+            continue;
+        }
+        let life = Life::begun(Memory::demo(), written);
+        let config = &life.host.memory.config;
+        let unreadable = ("agent/reminder".to_owned(), "{".to_owned());
+        config.stored.borrow_mut().extend([unreadable]);
+        config.catch_up();
+        let example = Example::of(document, &operation, &life);
+        example.send(&life, &[("x-api-key", example.key)], None);
+    }
+}
+
 /// What every operation refuses alike: no key, a dormant organization's, and bodies that are too large, a form, or broken.
 pub(super) fn refused(written: &RefCell<Vec<Exchange>>, document: &Document) {
     let large = "x".repeat(functions::BODY_LIMIT + 1);
