@@ -103,6 +103,7 @@ pub(crate) fn rows() -> Vec<Row> {
             "callbacks": {"drop": all}, "read": {"status": 500, "times": 2}})), 1, BUSY),
         row("a mailbox, and the first hang-up fails", json!({
             "story": "voicemail", "ring_ms": 500, "change": {"status": 500, "times": 1}}), 1, &["voicemail"]),
+        row("Twilio keeps the calls in its queue for 30 s", busy(json!({"queue_ms": 30_000})), 2, BUSY),
         row("the customer's endpoint is down", busy(json!({})), 2, BUSY)
             .endpoint(json!([{"status": 503, "times": 2}, {"status": 200}]), "delivered"),
         row("the customer's endpoint is slow", busy(json!({})), 1, BUSY)

@@ -226,7 +226,9 @@ async fn play(
     teller: &Teller,
 ) -> Ending {
     let to = &call.order.to;
-    if let Some(ending) = unanswered_for(QUEUED, steering).await {
+    let queue_ms = twilio.faults().of(to).queue_ms;
+    let queued = queue_ms.map_or(QUEUED, Duration::from_millis);
+    if let Some(ending) = unanswered_for(queued, steering).await {
         return ending;
     }
     twilio.hold(to, Step::Ring).await;

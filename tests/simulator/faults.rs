@@ -30,6 +30,8 @@ pub(crate) struct Faults {
     pub hold: Option<Step>,
     /// What happens to the call, instead of what its number asks for.
     pub story: Option<Scenario>,
+    /// How long it stays queued: its account has begun as many calls as it may at once.
+    pub queue_ms: Option<u64>,
     /// From ringing to the answer, and from the answer until the person called hangs up.
     pub ring_ms: Option<u64>,
     pub call_ms: Option<u64>,
