@@ -171,7 +171,8 @@ pub trait Platform {
     // The voice container: one for each call.
 
     /// Has a container started for the call and the order brought to it. Returns once that is under way;
-    /// what becomes of it arrives as events. Doing it twice starts nothing twice.
+    /// what becomes of it arrives as events. Doing it twice starts nothing twice, but another in place of one that was lost;
+    /// after [`Platform::stop_audio`] it starts nothing.
     async fn start_audio(&self, call: CallId, order: &StartOrder) -> Result<(), Fault>;
     /// Stops the call's container; does nothing if none runs.
     async fn stop_audio(&self, call: CallId) -> Result<(), Fault>;

@@ -66,9 +66,12 @@ impl Call {
                 self.go_on(async move { call.lost("the container ended with its object").await });
             }
             Some(Audio::Lost) => {
+                if running {
+                    self.bring_down();
+                }
                 // Perhaps nobody was told.
                 let call = self.clone();
-                self.go_on(async move { call.lost("the container was lost").await });
+                self.go_on(async move { call.tell_lost("the container was lost").await });
             }
             Some(Audio::Stopped) if running => self.bring_down(),
             Some(Audio::Stopped) => {}
@@ -204,12 +207,19 @@ impl Call {
 
     /// Makes sure that the audio is gone, and tells the call, which may order another container from then on.
     async fn lost(self: &Rc<Call>, cause: &str) {
-        let kept = self.facts.set_audio(&Audio::Lost);
+        if let Err(fault) = self.facts.set_audio(&Audio::Lost) {
+            let line = serde_json::json!({"level": "error", "audio_lost": cause, "cause": fault.0});
+            worker::console_error!("{line}");
+        }
         self.container.failures.set(0);
         self.bring_down();
-        let told = match (kept, self.host()) {
-            (Ok(()), Ok((id, host))) => functions::audio_lost(&host, id, cause).await,
-            (Err(fault), _) | (_, Err(fault)) => Err(fault),
+        self.tell_lost(cause).await;
+    }
+
+    async fn tell_lost(self: &Rc<Call>, cause: &str) {
+        let told = match self.host() {
+            Ok((id, host)) => functions::audio_lost(&host, id, cause).await,
+            Err(fault) => Err(fault),
         };
         if let Err(fault) = told {
             let line = serde_json::json!({"level": "error", "audio_lost": cause, "cause": fault.0});
