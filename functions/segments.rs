@@ -1,6 +1,7 @@
 //! The segments of a path as they are meant: whatever stands percent-encoded in one is part of it.
 
-/// Each segment decoded. One whose bytes are no text then stays as it is: nothing has such a name.
+/// Each segment decoded. One whose bytes are no text then stays as it is, and so does one that needed no encoding: the
+/// words of the routes are such, and whoever chose a component by the raw path did not know them in another spelling.
 pub(crate) fn of(path: &str) -> Vec<String> {
     path.trim_matches('/').split('/').map(decoded).collect()
 }
@@ -20,7 +21,11 @@ fn decoded(segment: &str) -> String {
             }
         }
     }
-    String::from_utf8(bytes).unwrap_or_else(|_| segment.to_owned())
+    let plain = |byte: &u8| byte.is_ascii_alphanumeric() || b"-._".contains(byte);
+    match String::from_utf8(bytes) {
+        Ok(decoded) if !decoded.as_bytes().iter().all(plain) => decoded,
+        Ok(_) | Err(_) => segment.to_owned(),
+    }
 }
 
 fn hex(high: u8, low: u8) -> Option<u8> {
@@ -39,8 +44,9 @@ mod tests {
             ["ws", "front desk/1 é"]
         );
         assert_eq!(of("/a+b/%"), ["a+b", "%"]);
-        assert_eq!(of("/%2/%zz/%41"), ["%2", "%zz", "A"]);
-        assert_eq!(of("/%ff"), ["%ff"]);
+        assert_eq!(of("/%2/%zz/%41%20"), ["%2", "%zz", "A "]);
+        assert_eq!(of("/%761/%61dmin/import"), ["%761", "%61dmin", "import"]);
+        assert_eq!(of("/%ff/%7Edesk"), ["%ff", "~desk"]);
         assert_eq!(of("/"), [""]);
         assert_eq!(of("/a//b"), ["a", "", "b"]);
     }
