@@ -61,6 +61,8 @@ pub struct Memory {
     pub seats: RefCell<BTreeMap<String, Seats>>,
     pub started: RefCell<Vec<StartOrder>>,
     pub running: RefCell<BTreeSet<CallId>>,
+    /// Calls whose voice was to stop: they get no other.
+    stopped: RefCell<BTreeSet<CallId>>,
     pub logged: RefCell<Vec<String>>,
     pub twilio: Twilio,
     pub outside: Outside,
@@ -132,6 +134,7 @@ impl Memory {
             seats: RefCell::default(),
             started: RefCell::default(),
             running: RefCell::default(),
+            stopped: RefCell::default(),
             logged: RefCell::default(),
             twilio: Twilio::default(),
             outside: Outside::default(),

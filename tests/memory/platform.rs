@@ -310,7 +310,7 @@ impl Platform for Memory {
         if self.voiceless.get() {
             return Err(Fault("nothing starts".to_owned()));
         }
-        if self.running.borrow_mut().insert(call) {
+        if !self.stopped.borrow().contains(&call) && self.running.borrow_mut().insert(call) {
             self.started.borrow_mut().push(order.clone());
         }
         Ok(())
@@ -329,6 +329,7 @@ impl Platform for Memory {
             return Err(Fault("nobody stops it".to_owned()));
         }
         self.running.borrow_mut().remove(&call);
+        self.stopped.borrow_mut().insert(call);
         Ok(())
     }
 }
