@@ -49,7 +49,9 @@ impl NotAPhone {
             NotAPhone::NoCountry => {
                 "must begin with + and a country code, for example +14155550100"
             }
-            NotAPhone::Premium => "is a premium-rate number, which is never called",
+            NotAPhone::Premium => {
+                "is a premium-rate, satellite or international service number, which is never called"
+            }
             NotAPhone::Emergency => "is an emergency number, which is never called",
             NotAPhone::Short => "is a short number, which is never called",
             NotAPhone::Country => "is in a country that calls are not allowed to",
@@ -77,7 +79,7 @@ const COUNTRIES: [Country; 22] = [
     country("GB", "44", "0", 9, 10),
     country("IE", "353", "0", 7, 9),
     country("IN", "91", "0", 10, 10),
-    country("AU", "61", "0", 9, 9),
+    country("AU", "61", "0", 9, 10),
     country("NZ", "64", "0", 8, 10),
     country("DE", "49", "0", 7, 11),
     country("AT", "43", "0", 7, 12),
@@ -92,9 +94,11 @@ const COUNTRIES: [Country; 22] = [
     country("NO", "47", "", 8, 8),
     country("DK", "45", "", 8, 8),
     country("BR", "55", "0", 10, 11),
-    country("MX", "52", "", 10, 10),
+    country("MX", "52", "", 10, 11),
     country("SG", "65", "", 8, 8),
 ];
+
+const ITALY: &str = "39";
 
 /// Numbers for emergencies, and crisis lines, wherever they are in use. Source: ITU-T E.129 and E.161.1.
 const EMERGENCY: [&str; 30] = [
@@ -108,7 +112,7 @@ const SHORT: usize = 6;
 
 /// Prefixes of premium-rate and shared-cost numbers, and of networks that cost as much: satellites, international
 /// services. Source: the national numbering plans, and ITU-T E.164's list of assigned codes.
-const PREMIUM: [&str; 75] = [
+const PREMIUM: [&str; 77] = [
     "+1900", "+449", "+4484", "+4487", "+353151", "+353152", "+353153", "+353155", "+353157",
     "+353158", "+353159", "+6119", "+64900", "+49900", "+49137", "+49180", "+43900", "+43901",
     "+43930", "+43931", "+43939", "+41900", "+41901", "+41906", "+3389", "+3190", "+3290",
@@ -117,7 +121,7 @@ const PREMIUM: [&str; 75] = [
     "+4590", "+358600", "+358700", "+35490", "+4870", "+42090", "+42190", "+3690", "+40900",
     "+40903", "+40906", "+30901", "+30909", "+90900", "+7809", "+55300", "+55500", "+55900",
     "+52900", "+651900", "+852900", "+81990", "+808", "+870", "+881", "+882", "+883", "+888",
-    "+979", "+878",
+    "+979", "+878", "+800", "+991",
 ];
 
 const fn country(
@@ -140,6 +144,23 @@ impl Country {
         COUNTRIES
             .into_iter()
             .find(|country| country.code.eq_ignore_ascii_case(code))
+    }
+
+    /// An international number of this country as everybody else writes it: without the digit dialled inside the country.
+    /// Networks pass over digits beyond the last, so that a longer number would be another spelling of a shorter one.
+    fn settled(self, digits: &str) -> Result<String, NotAPhone> {
+        const ANY_LENGTH: usize = 11;
+        let national = &digits[self.calling_code.len()..];
+        let (_, most) = self.lengths;
+        let national = match national.strip_prefix(self.trunk) {
+            // A number in North America may begin like the trunk digit where a digit is missing.
+            Some(rest) if self.trunk == "0" || rest.len() == most => rest,
+            _ => national,
+        };
+        match national.len() > most && most < ANY_LENGTH {
+            true => Err(NotAPhone::Length),
+            false => Ok(format!("{}{national}", self.calling_code)),
+        }
     }
 
     fn international(self, digits: &str) -> Option<String> {
@@ -185,33 +206,60 @@ fn forbidden(digits: &str, plus: bool) -> Result<(), NotAPhone> {
     }
 }
 
+/// The digits of a text, without the punctuation people add.
+fn digits_of(text: &str, plus: bool) -> Result<String, NotAPhone> {
+    let bare = |text: &str| -> String {
+        let punctuation = |c: &char| matches!(c, ' ' | '-' | '(' | ')' | '.' | '/' | '\u{a0}');
+        text.chars().filter(|c| !punctuation(c)).collect()
+    };
+    let digits = bare(text.strip_prefix('+').unwrap_or(text));
+    if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        return Err(NotAPhone::Characters);
+    }
+    let abroad = if plus {
+        Some(digits.as_str())
+    } else {
+        digits.strip_prefix("00")
+    };
+    // "+44 (0)20": a digit dialled inside the country alone. In Italy it belongs to the number.
+    Ok(
+        match abroad.is_some_and(|abroad| !abroad.starts_with(ITALY)) {
+            true => bare(text.replacen("(0)", "", 1).trim_start_matches('+')),
+            false => digits,
+        },
+    )
+}
+
+/// An international number in the one form that everybody who calls it has in common.
+fn settled(digits: &str) -> Result<String, NotAPhone> {
+    let of = |country: &Country| digits.starts_with(country.calling_code);
+    match COUNTRIES.into_iter().find(of) {
+        Some(country) => country.settled(digits),
+        None => Ok(digits.to_owned()),
+    }
+}
+
 impl Phone {
     /// Reads a number: E.164, with the punctuation people add, with `00` for `+`, or, where `home` is known,
     /// as it is dialled inside that country.
     pub fn parse(text: &str, home: Option<Country>) -> Result<Phone, NotAPhone> {
         let text = text.trim();
         let plus = text.starts_with('+');
-        let digits: String = text
-            .strip_prefix('+')
-            .unwrap_or(text)
-            .chars()
-            .filter(|c| !matches!(c, ' ' | '-' | '(' | ')' | '.' | '/' | '\u{a0}'))
-            .collect();
-        if !digits.bytes().all(|byte| byte.is_ascii_digit()) {
-            return Err(NotAPhone::Characters);
-        }
+        let digits = digits_of(text, plus)?;
         if digits.is_empty() {
             return Err(NotAPhone::Length);
         }
         forbidden(&digits, plus)?;
-        let number = if plus {
-            format!("+{digits}")
-        } else if let Some(rest) = digits.strip_prefix("00") {
-            format!("+{rest}")
-        } else {
-            let home = home.ok_or(NotAPhone::NoCountry)?;
-            home.international(&digits).ok_or(NotAPhone::Length)?
+        let abroad = match plus {
+            true => Some(digits.as_str()),
+            false => digits.strip_prefix("00"),
         };
+        let number = match (abroad, home) {
+            (Some(digits), _) => format!("+{}", settled(digits)?),
+            (None, Some(home)) => home.international(&digits).ok_or(NotAPhone::Length)?,
+            (None, None) => return Err(NotAPhone::NoCountry),
+        };
+        forbidden(&number[1..], true)?;
         if !(9..=16).contains(&number.len()) || number.starts_with("+0") {
             return Err(NotAPhone::Length);
         }
@@ -271,6 +319,43 @@ mod tests {
         check("+1.415.555.0100", None, Ok("+14155550100"));
         check("0044 20 7946 0958", None, Ok("+442079460958"));
         check("+15559876543", None, Ok("+15559876543"));
+        check("+1234567890", None, Ok("+1234567890"));
+    }
+
+    /// However it is spelled, a number is on the suppression list, counted and refused as the same one.
+    #[test]
+    fn one_number_has_one_form() {
+        for text in [
+            "+442071838750",
+            "+44 (0)20 7183 8750",
+            "+44 (020) 7183 8750",
+            "+4402071838750",
+            "0044 (0) 20 7183 8750",
+            "00440 2071838750",
+        ] {
+            check(text, None, Ok("+442071838750"));
+        }
+        check("+1 (1) 212 555 0147", None, Ok("+12125550147"));
+        check("+11125550147", None, Ok("+11125550147"));
+        check("+31 (0)20 123 4567", None, Ok("+31201234567"));
+        check("+48 (0)22 123 45 67", None, Ok("+48221234567"));
+        check("+39 (0)6 1234 5678", None, Ok("+390612345678"));
+        check("+39 06 1234 5678", None, Ok("+390612345678"));
+        check("+225 07 01 02 03 04", None, Ok("+2250701020304"));
+        // What is dialled beyond the last digit counts for nothing.
+        for text in [
+            "+121255501470",
+            "+4420718387501",
+            "+33123456789012",
+            "+91987654321012",
+        ] {
+            check(text, None, Err(NotAPhone::Length));
+        }
+        check("+44 (0)906 123 4567", None, Err(NotAPhone::Premium));
+        check("+33 (0)8 99 12 34 56", None, Err(NotAPhone::Premium));
+        check("+49 (0)900 1234567", None, Err(NotAPhone::Premium));
+        check("+1 1900 555 1234", None, Err(NotAPhone::Premium));
+        check("+44 (0)999", None, Err(NotAPhone::Emergency));
     }
 
     #[test]
@@ -341,6 +426,8 @@ mod tests {
             "+883510012345",
             "+979123456789",
             "+870773000000",
+            "+80012345678",
+            "+99112345678",
         ] {
             check(text, None, Err(NotAPhone::Premium));
         }
