@@ -39,6 +39,10 @@ fn escaped(text: &str) -> String {
             '>' => escaped.push_str("&gt;"),
             '"' => escaped.push_str("&quot;"),
             '\'' => escaped.push_str("&apos;"),
+            // XML 1.0 has no way to write these; with one in it Twilio would take none of the document.
+            '\t' | '\n' | '\r' => escaped.push(c),
+            '\u{fffe}' | '\u{ffff}' => {}
+            c if c < ' ' => {}
             c => escaped.push(c),
         }
     }
@@ -56,5 +60,6 @@ mod tests {
             r#"<?xml version="1.0" encoding="UTF-8"?><Response><Connect><Stream url="wss://gw.example/media/a&amp;b"/></Connect></Response>"#
         );
         assert!(apologize("<&>").contains("&lt;&amp;&gt;"));
+        assert!(apologize("a\u{7}\u{0}\u{fffe}\t\u{1f4de}").contains("<Say>a\t\u{1f4de}</Say>"));
     }
 }
