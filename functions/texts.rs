@@ -28,6 +28,11 @@ impl Said {
 /// How long an agent's texts may be together with a call's values in them, in bytes.
 const LARGEST_TEXTS: usize = validation::template::LARGEST;
 
+/// How long a text may be that the voice speaks in one go, in bytes: a quarter of an hour.
+const LONGEST_SPOKEN: usize = 16 * 1024;
+/// How long a message for a mailbox may be, in characters. Source: Twilio, "TwiML Voice: <Say>", limits.
+const LONGEST_MESSAGE: usize = 4_096;
+
 /// The agent's texts with the call's variables in them.
 pub(crate) fn rendered(
     dialect: &dyn Dialect,
@@ -77,8 +82,11 @@ pub(crate) fn rendered(
         transfer_to: None,
     };
     let voicemail_message = script.voicemail_message.as_deref().map(&mut fill);
-    if bytes > LARGEST_TEXTS {
-        let why = "The request's values make the agent's texts longer than 256 KB";
+    let why = match bytes > LARGEST_TEXTS {
+        true => Some("The request's values make the agent's texts longer than 256 KB"),
+        false => unspeakable(&said, voicemail_message.as_deref()),
+    };
+    if let Some(why) = why {
         return Err(Problem::Malformed(why.to_owned()));
     }
     Ok(Said {
@@ -86,4 +94,20 @@ pub(crate) fn rendered(
         voicemail_message,
         unresolved,
     })
+}
+
+/// Why a text cannot be spoken: it is too long.
+fn unspeakable(said: &AgentSaid, message: Option<&str>) -> Option<&'static str> {
+    let spoken = [&said.greeting, &said.goodbye, &said.opted_out];
+    let spoken = spoken.into_iter().chain(&said.disclosure);
+    if spoken
+        .chain(&said.answers)
+        .any(|text| text.len() > LONGEST_SPOKEN)
+    {
+        return Some("The request's values make a text that is spoken longer than 16 KB");
+    }
+    let long = |message: &str| message.chars().count() > LONGEST_MESSAGE;
+    message.is_some_and(long).then_some(
+        "The request's values make the message for a mailbox longer than 4,096 characters",
+    )
 }
