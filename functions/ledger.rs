@@ -17,6 +17,13 @@ pub(crate) struct Standing {
     pub(crate) call: Call,
 }
 
+impl Standing {
+    pub(crate) fn call_id(&self) -> Result<CallId, Problem> {
+        let id = self.record.call_id();
+        id.ok_or_else(|| Problem::Broken("a record without an id".to_owned()))
+    }
+}
+
 /// None if there is no such call.
 pub(crate) async fn read(host: &impl Platform, id: CallId) -> Result<Option<Standing>, Fault> {
     let facts = host.read_call(id).await?;

@@ -213,10 +213,10 @@ async fn put_off(
 /// Cancels a call that waits, and with it the attempts that would follow; of one that has ended, those attempts.
 /// One that is dialled or talked on is not cancelled but hung up.
 pub(crate) async fn cancel(host: &impl Platform, standing: Standing) -> Result<Standing, Problem> {
-    let asked = call_id(&standing)?;
+    let asked = standing.call_id()?;
     let mut standing = standing;
     loop {
-        let id = call_id(&standing)?;
+        let id = standing.call_id()?;
         if standing.call.waits(&standing.record) || being_cancelled(&standing) {
             let decided = decide(host, id, Decided::Cancel { at: host.now() }).await?;
             let dialled = matches!(decided, Decided::Fire { .. });
@@ -253,11 +253,6 @@ pub(crate) async fn cancel(host: &impl Platform, standing: Standing) -> Result<S
 /// Whether somebody cancelled the call before its dial and has yet to write its end down.
 pub(crate) fn being_cancelled(standing: &Standing) -> bool {
     standing.call.canceled_while_waiting() && standing.call.ended().is_none()
-}
-
-fn call_id(standing: &Standing) -> Result<CallId, Problem> {
-    let id = standing.record.call_id();
-    id.ok_or_else(|| Problem::Broken("a record without an id".to_owned()))
 }
 
 /// What stopped a wake-up, for the log.

@@ -158,7 +158,7 @@ async fn find_among(
 }
 
 /// The organization's call of this id: our own, the run number asisso shows, or Twilio's SID. Another organization's does not exist.
-async fn find(
+pub(crate) async fn find(
     host: &impl Platform,
     organization: &Organization,
     asked: &str,
@@ -175,7 +175,7 @@ fn is_call(standing: &Standing) -> bool {
 }
 
 /// The id the organization's call of this name would have. Whether it was stored is another question.
-pub(crate) async fn find_id(
+async fn find_id(
     host: &impl Platform,
     organization: &Organization,
     asked: &str,

@@ -42,7 +42,8 @@ pub(crate) async fn of_call(
     call: &str,
 ) -> Result<Reply, Problem> {
     let account = access::check(host, request.headers(), Permission::ReadCalls).await?;
-    let id = status::find_id(host, &account.organization, call).await?;
+    let standing = status::find(host, &account.organization, call).await?;
+    let id = standing.call_id()?;
     let outbox = outbox(host, id).await?;
     let shown: Vec<Value> = outbox
         .deliveries
@@ -128,7 +129,8 @@ pub(crate) async fn resend_of_call(
     delivery: &str,
 ) -> Result<Reply, Problem> {
     let organization = account(host, request).await?.organization;
-    let call = status::find_id(host, &organization, call).await?;
+    let standing = status::find(host, &organization, call).await?;
+    let call = standing.call_id()?;
     let organization = organization.id;
     let (id, outbox) = found(host, &organization, None, delivery).await?;
     if id != call {
