@@ -82,6 +82,11 @@ pub(crate) fn to_do(
         Some(value) => Some(value.to_str().map_err(|_| refused(Rule::NotText))?),
         None => None,
     };
+    // Sent twice, as proxies do: both hosts then read it as one, joined.
+    let header = header.map(|header| match header.split_once(", ") {
+        Some((key, _)) if header.split(", ").all(|again| again == key) => key,
+        _ => header,
+    });
     // An empty header is a key that got lost on the way: going on without one could call twice.
     if header == Some("") {
         return Err(refused(Rule::Length(1, LONGEST)));
@@ -106,8 +111,8 @@ pub(crate) fn to_do(
     }
     let said: BTreeMap<&String, Value> = body
         .iter()
-        // A request with a key is never a dry run when it comes to be compared.
-        .filter(|(name, _)| *name != FIELD && *name != "dry_run")
+        // A request with a key is never a dry run when it comes to be compared, and what is null counts as absent.
+        .filter(|(name, value)| *name != FIELD && *name != "dry_run" && !value.is_null())
         .map(|(name, value)| (name, sorted(value)))
         .collect();
     let said = serde_json::to_string(&said).map_err(|error| Problem::Broken(error.to_string()))?;

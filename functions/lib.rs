@@ -57,7 +57,7 @@ use calls::dialect::ringdown::Ringdown;
 use calls::dialect::voicing::Voicing;
 use calls::id::CallId;
 use calls::problem::Problem;
-use http::{Method, Request};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request};
 pub use platform::{Entries, Facts, Fault, Opened, Owner, Platform, SendError};
 use reply::Reply;
 use reports::{deliveries, subscribe, webhooks};
@@ -86,8 +86,29 @@ impl From<Fault> for Problem {
     }
 }
 
+/// Makes one line of a header that was sent in several, as some hosts do and others do not (RFC 9110, 5.3), so that nobody
+/// reads the first of two different keys.
+fn join_repeated(headers: &mut HeaderMap) {
+    let repeated: Vec<HeaderName> = headers
+        .keys()
+        .filter(|name| headers.get_all(*name).iter().count() > 1)
+        .cloned()
+        .collect();
+    for name in repeated {
+        let lines: Vec<&[u8]> = headers
+            .get_all(&name)
+            .iter()
+            .map(HeaderValue::as_bytes)
+            .collect();
+        if let Ok(joined) = HeaderValue::from_bytes(&lines.join(&b", "[..])) {
+            headers.insert(name, joined);
+        }
+    }
+}
+
 /// Answers one request. Every answer carries `x-request-id`.
-pub async fn answer(host: &impl Platform, request: Request<Vec<u8>>) -> Answer {
+pub async fn answer(host: &impl Platform, mut request: Request<Vec<u8>>) -> Answer {
+    join_repeated(request.headers_mut());
     let segments = segments::of(request.uri().path());
     let segments: Vec<&str> = segments.iter().map(String::as_str).collect();
     let request_id = reply::request_id(host.random());
