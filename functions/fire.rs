@@ -120,7 +120,7 @@ pub(crate) async fn fire(
             Fired::Placed(may_ring(host, id, record, waited, unknown).await)
         }
         Dialled::Refused { status, code } => {
-            let cause = format!("status {status}, error {code:?}");
+            let cause = format!("it answered {}", dial::told(status, code));
             settle::log(host, "warn", "the provider refused the call", &id, &cause);
             Fired::Refused(record, Event::DialRefused { at, status, code })
         }

@@ -87,7 +87,15 @@ pub fn placed(answer: &Response<Vec<u8>>) -> Dialled {
                 code,
             }
         }
-        _ => Dialled::Unclear(format!("Twilio answered {status}, code {code:?}")),
+        _ => Dialled::Unclear(format!("Twilio answered {}", told(status.as_u16(), code))),
+    }
+}
+
+/// Twilio's status and its code for the error, for the log and the call's timeline.
+pub fn told(status: u16, code: Option<u32>) -> String {
+    match code {
+        Some(code) => format!("{status}, error {code}"),
+        None => status.to_string(),
     }
 }
 
