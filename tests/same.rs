@@ -17,11 +17,13 @@ const CARRIERS: [&str; 6] = [
 ];
 
 /// What goes on by itself while a case runs, and is there in one run sooner than in another: how long a call has
-/// lasted, and what a real voice and a simulated person reported and said meanwhile.
-const RUNNING: [&str; 9] = [
+/// lasted, and what a real voice and a simulated person reported and said meanwhile. A cursor counts the entries of a list,
+/// of which a request that was sent again may have left one more behind.
+const RUNNING: [&str; 10] = [
     "call_duration_seconds",
     "duration",
     "duration_s",
+    "next_cursor",
     "offset_s",
     "retry_after_s",
     "timeline",

@@ -189,10 +189,12 @@ impl Call {
             if call.container.ended.get() != ends {
                 return;
             }
-            call.container.ready.set(false);
-            let failures = call.container.failures.get() + u32::from(ended.is_err());
+            // One that ended in order before it had the order has failed as well. (A local workerd may say so of a
+            // container that is about to start: https://github.com/cloudflare/workerd, `ContainerClient::monitor`.)
+            let failed = !call.container.ready.replace(false) || ended.is_err();
+            let failures = call.container.failures.get() + u32::from(failed);
             call.container.failures.set(failures);
-            let again = ended.is_err() && failures < MOST_FAILURES;
+            let again = failed && failures < MOST_FAILURES;
             let cause = match ended {
                 Ok(()) => "the container exited".to_owned(),
                 Err(error) => error.to_string(),
