@@ -31,6 +31,12 @@ fn is_refused_for(reason: &str, happens: impl FnOnce(&Memory)) {
     happens(&memory);
     pass(&memory, 15);
     ends(&memory, id, "refused", reason);
+    let path = format!("/v1/calls/{id}/explain");
+    let explained = request(&memory, "GET", &path, &Value::Null);
+    let explained: Value = serde_json::from_slice(explained.body()).unwrap();
+    let gates = explained["gates"].as_array().unwrap();
+    let closed = gates.iter().filter(|gate| gate["passed"] == false).count();
+    assert_eq!(closed, 1, "{reason}: {gates:?}");
     assert_eq!(asked(&memory), 0);
 }
 

@@ -53,6 +53,7 @@ fn close(gates: &mut [Gate], call: &Call) {
     };
     let closed = match code {
         "agent_not_found" | "organization_inactive" => "agent",
+        "caller_not_found" | "telephony_configuration_not_found" => "caller",
         "number_not_allowed" | "invalid_number" => "number",
         "suppressed" => "suppression",
         "outside_active_hours" => "active_hours",
@@ -115,6 +116,10 @@ fn why(call: &Call, verdict: &Verdict) -> String {
             "It was no hour at which the person may be called; nothing was dialled."
         }
         "organization_inactive" => "The organization was not active any more; nothing was dialled.",
+        "caller_not_found" | "telephony_configuration_not_found" => {
+            "What the call was to be placed with was not configured any more; nothing was dialled."
+        }
+        "number_not_allowed" => "The number may not be called any more; nothing was dialled.",
         "agent_not_found" => "The agent was not there or not active any more; nothing was dialled.",
         "message_left" => "A mailbox answered, and the message was left on it.",
         "message_cut_short" => "A mailbox answered and hung up before the message was finished.",
