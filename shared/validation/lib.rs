@@ -1,5 +1,6 @@
 //! Values that cannot be wrong, and the words for what was wrong with them. Depends on nothing of ours.
 
+mod country;
 pub mod fields;
 pub mod hours;
 pub mod issue;
@@ -15,9 +16,10 @@ pub mod zone;
 mod zone_rule;
 mod zone_table;
 
+pub use country::Country;
 pub use fields::{Fields, is_uuid};
 pub use issue::{Issue, Rule, either};
-pub use phone::{Country, NotAPhone, Phone};
+pub use phone::{NotAPhone, Phone};
 pub use template::{Rendered, WhenMissing, render};
 pub use variables::Variables;
 pub use webhook_url::{NotAWebhookUrl, WebhookUrl};

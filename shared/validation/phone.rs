@@ -1,6 +1,7 @@
 //! Telephone numbers in E.164 form, and the looser forms people write that mean one.
 
-use crate::region;
+use crate::country::{ITALY, settled};
+use crate::{Country, region};
 
 /// A number in E.164 form: `+`, a country code, 8 to 15 digits in all. Whether it exists, the carrier knows:
 /// the API documents' own example `+15559876543` lies in an area code nobody assigned.
@@ -60,46 +61,6 @@ impl NotAPhone {
     }
 }
 
-/// How national numbers of one country become international ones.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Country {
-    /// ISO 3166 code.
-    pub code: &'static str,
-    calling_code: &'static str,
-    /// The digit dialled before a number inside the country.
-    trunk: &'static str,
-    /// Digits of a national number without the trunk prefix.
-    lengths: (usize, usize),
-}
-
-/// Countries an organization may name as its default. Source: ITU-T E.164 national numbering plans.
-const COUNTRIES: [Country; 22] = [
-    country("US", "1", "1", 10, 10),
-    country("CA", "1", "1", 10, 10),
-    country("GB", "44", "0", 9, 10),
-    country("IE", "353", "0", 7, 9),
-    country("IN", "91", "0", 10, 10),
-    country("AU", "61", "0", 9, 10),
-    country("NZ", "64", "0", 8, 10),
-    country("DE", "49", "0", 7, 11),
-    country("AT", "43", "0", 7, 12),
-    country("CH", "41", "0", 9, 9),
-    country("FR", "33", "0", 9, 9),
-    country("BE", "32", "0", 8, 9),
-    country("NL", "31", "0", 9, 9),
-    country("ES", "34", "", 9, 9),
-    country("PT", "351", "", 9, 9),
-    country("IT", "39", "", 9, 11),
-    country("SE", "46", "0", 7, 10),
-    country("NO", "47", "", 8, 8),
-    country("DK", "45", "", 8, 8),
-    country("BR", "55", "0", 10, 11),
-    country("MX", "52", "", 10, 11),
-    country("SG", "65", "", 8, 8),
-];
-
-const ITALY: &str = "39";
-
 /// Numbers for emergencies, and crisis lines, wherever they are in use. Source: ITU-T E.129 and E.161.1.
 const EMERGENCY: [&str; 30] = [
     "000", "060", "061", "066", "100", "101", "102", "103", "104", "105", "108", "110", "111",
@@ -123,63 +84,6 @@ const PREMIUM: [&str; 77] = [
     "+52900", "+651900", "+852900", "+81990", "+808", "+870", "+881", "+882", "+883", "+888",
     "+979", "+878", "+800", "+991",
 ];
-
-const fn country(
-    code: &'static str,
-    calling_code: &'static str,
-    trunk: &'static str,
-    least: usize,
-    most: usize,
-) -> Country {
-    Country {
-        code,
-        calling_code,
-        trunk,
-        lengths: (least, most),
-    }
-}
-
-impl Country {
-    pub fn parse(code: &str) -> Option<Country> {
-        COUNTRIES
-            .into_iter()
-            .find(|country| country.code.eq_ignore_ascii_case(code))
-    }
-
-    /// An international number of this country as everybody else writes it: without the digit dialled inside the country.
-    /// Networks pass over digits beyond the last, so that a longer number would be another spelling of a shorter one.
-    fn settled(self, digits: &str) -> Result<String, NotAPhone> {
-        const ANY_LENGTH: usize = 11;
-        let national = &digits[self.calling_code.len()..];
-        let (_, most) = self.lengths;
-        let national = match national.strip_prefix(self.trunk) {
-            // A number in North America may begin like the trunk digit where a digit is missing.
-            Some(rest) if self.trunk == "0" || rest.len() == most => rest,
-            _ => national,
-        };
-        match national.len() > most && most < ANY_LENGTH {
-            true => Err(NotAPhone::Length),
-            false => Ok(format!("{}{national}", self.calling_code)),
-        }
-    }
-
-    fn international(self, digits: &str) -> Option<String> {
-        let (least, most) = self.lengths;
-        let fits = |national: &str| (least..=most).contains(&national.len());
-        let national = if !self.trunk.is_empty()
-            && digits.starts_with(self.trunk)
-            && fits(&digits[self.trunk.len()..])
-        {
-            &digits[self.trunk.len()..]
-        } else if fits(digits) {
-            digits
-        } else {
-            let rest = digits.strip_prefix(self.calling_code)?;
-            fits(rest).then_some(rest)?
-        };
-        Some(format!("+{}{national}", self.calling_code))
-    }
-}
 
 /// Refuses emergency and short numbers, also behind a calling code or an international prefix.
 fn forbidden(digits: &str, plus: bool) -> Result<(), NotAPhone> {
@@ -228,15 +132,6 @@ fn digits_of(text: &str, plus: bool) -> Result<String, NotAPhone> {
             false => digits,
         },
     )
-}
-
-/// An international number in the one form that everybody who calls it has in common.
-fn settled(digits: &str) -> Result<String, NotAPhone> {
-    let of = |country: &Country| digits.starts_with(country.calling_code);
-    match COUNTRIES.into_iter().find(of) {
-        Some(country) => country.settled(digits),
-        None => Ok(digits.to_owned()),
-    }
 }
 
 impl Phone {
